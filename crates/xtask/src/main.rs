@@ -1,0 +1,28 @@
+//! Chores of this workspace: `cargo xtask tidy` judges the rules of taste that a machine can judge,
+//! `cargo xtask reference` writes the reference page of the book from the configuration's schema.
+#![allow(clippy::print_stdout, reason = "a command for developers prints")]
+
+mod tidy;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask tidy | reference [--check]";
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["tidy"] => tidy::run(&root()),
+        _ => {
+            println!("{USAGE}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// The workspace's folder: two above this crate's.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_path_buf()
+}

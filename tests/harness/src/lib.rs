@@ -1,0 +1,32 @@
+//! What the end-to-end tests are made of: the real binary on a configuration written for the test,
+//! scripted origins, a raw HTTP/1 client over TCP, Unix sockets and TLS, and a throw-away certificate
+//! authority. Everything blocks, has a bound, and prints what it saw when a test fails.
+//!
+//! A harness may panic: a panic in it is a failed test.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a panic here is a failed test, and its output is the report"
+)]
+
+mod client;
+mod folder;
+mod http;
+mod origin;
+mod patience;
+mod places;
+mod proxy;
+mod tls;
+mod tool;
+
+pub use client::Client;
+pub use folder::Folder;
+pub use http::{Fields, Request, Response};
+pub use origin::{Origin, Peer, ok};
+pub use patience::{PATIENCE, eventually};
+pub use places::{Ports, binary, python, repository, test_tool};
+pub use proxy::{Proxy, Setup};
+pub use tls::{Authority, Handshake, Identity, TlsClient};
+pub use tool::{Finished, run, run_bounded};
