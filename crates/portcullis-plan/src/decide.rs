@@ -1,0 +1,193 @@
+//! The order of all decisions about one request.
+//!
+//! It is fixed and written in [`decide_with`]: operators do not assemble a filter chain.
+
+use crate::plan::{Action, ExchangeTimeouts, FixedResponse, Listener, Plan, Route, Template};
+use crate::route::{Found, Witness};
+use crate::{Facts, LimitId, Live, Moment, RouteId, Scheme, ServiceId};
+
+/// What to do with a request.
+pub enum Decision<'p> {
+    /// Answer it ourselves.
+    Answer {
+        /// The route that won, if one did.
+        route: Option<RouteId>,
+        /// The answer.
+        answer: Answer<'p>,
+    },
+    /// Pass it on.
+    Forward(Forward<'p>),
+}
+
+/// An answer we make.
+pub enum Answer<'p> {
+    /// To the same host and target over https; the port is written unless it is 443.
+    HttpsRedirect {
+        /// Port of the https listener.
+        port: u16,
+    },
+    /// Elsewhere.
+    Redirect {
+        /// Status.
+        status: u16,
+        /// `Location`.
+        to: &'p Template,
+    },
+    /// A configured answer.
+    Respond(&'p FixedResponse),
+    /// An error page.
+    Refuse(Refusal),
+}
+
+/// Why policy refuses a request. The field that an answer needs beside its status: `Allow` for 405
+/// ([`Router::write_allow`](crate::route::Router::write_allow)), `Retry-After` for a rate limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No route matches: 404.
+    NoRoute,
+    /// CONNECT or TRACE that no route allows, or every matching route lists other methods: 405.
+    MethodNotAllowed,
+    /// The host belongs to names with other client-certificate rules than this connection was made under: 421 (RFC 9110 15.5.20).
+    Misdirected,
+    /// A redirect would be built from the host and the request has none: 400.
+    HostRequired,
+    /// Over a rate limit.
+    RateLimited {
+        /// Configured status, 429 unless changed.
+        status: u16,
+        /// Whole seconds until the next request would pass, at least 1.
+        retry_after: u32,
+    },
+}
+
+impl Refusal {
+    /// The status to answer with.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::NoRoute => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Misdirected => 421,
+            Self::HostRequired => 400,
+            Self::RateLimited { status, .. } => status,
+        }
+    }
+
+    /// A stable kebab-case word for logs and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoRoute => "no-route",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::Misdirected => "misdirected",
+            Self::HostRequired => "host-required",
+            Self::RateLimited { .. } => "rate-limited",
+        }
+    }
+}
+
+/// A request to pass on.
+pub struct Forward<'p> {
+    /// The route that won.
+    pub route_id: RouteId,
+    /// The same, resolved.
+    pub route: &'p Route,
+    /// The service to try.
+    pub service: ServiceId,
+    /// Deadlines after inheritance.
+    pub timeouts: &'p ExchangeTimeouts,
+    /// Bytes of body allowed.
+    pub body_limit: Option<u64>,
+}
+
+/// Decides about one request. Reads no clock, takes no lock, allocates nothing; only rate limits are counted, in `live`.
+#[must_use]
+pub fn decide<'p>(plan: &'p Plan, live: &Live, facts: &Facts<'_>, now: Moment) -> Decision<'p> {
+    decide_with(plan, live, facts, now, &mut ())
+}
+
+/// As [`decide`], telling `witness` which routes were considered and why they lost.
+pub fn decide_with<'p, W: Witness>(
+    plan: &'p Plan,
+    live: &Live,
+    facts: &Facts<'_>,
+    now: Moment,
+    witness: &mut W,
+) -> Decision<'p> {
+    let Some(listener) = plan.listener(facts.listener_id) else { return refuse(None, Refusal::NoRoute) };
+    if is_misdirected(listener, facts) {
+        return refuse(None, Refusal::Misdirected);
+    }
+    if let Some(port) = listener.redirect_https
+        && redirects_to_https(facts)
+    {
+        return https_redirect(port, facts);
+    }
+    if let Some(refusal) = over_limit(plan, live, listener.rate_limit, facts, now) {
+        return refuse(None, refusal);
+    }
+    let (route_id, timeouts) = match listener.router.find(facts, witness) {
+        Found::Route(route, timeouts) => (route, timeouts),
+        Found::Nothing => return refuse(None, Refusal::NoRoute),
+        Found::OtherMethods => return refuse(None, Refusal::MethodNotAllowed),
+    };
+    let Some(route) = plan.route(route_id) else { return refuse(None, Refusal::NoRoute) };
+    if let Some(refusal) = over_limit(plan, live, route.rate_limit, facts, now) {
+        return refuse(Some(route_id), refusal);
+    }
+    match &route.action {
+        Action::Forward(service) => Decision::Forward(Forward {
+            route_id,
+            route,
+            service: *service,
+            timeouts,
+            body_limit: route.body_limit.unwrap_or(listener.limits.body),
+        }),
+        Action::Redirect { to, .. } if lacks_host(to, facts) => refuse(Some(route_id), Refusal::HostRequired),
+        Action::Redirect { status, to } => answer(route_id, Answer::Redirect { status: *status, to }),
+        Action::Respond(response) => answer(route_id, Answer::Respond(response)),
+    }
+}
+
+fn refuse<'p>(route: Option<RouteId>, refusal: Refusal) -> Decision<'p> {
+    Decision::Answer { route, answer: Answer::Refuse(refusal) }
+}
+
+fn answer(route: RouteId, answer: Answer<'_>) -> Decision<'_> {
+    Decision::Answer { route: Some(route), answer }
+}
+
+/// Whether the host is under other client-certificate rules than the connection.
+fn is_misdirected(listener: &Listener, facts: &Facts<'_>) -> bool {
+    match (&listener.tls, facts.tls) {
+        (Some(tls), Some(handshake)) => tls.domains.misdirects(facts.host, handshake.policy),
+        _ => false,
+    }
+}
+
+/// Only what came in clear text, as far as we know or a trusted proxy says, and has a path to send elsewhere.
+fn redirects_to_https(facts: &Facts<'_>) -> bool {
+    facts.scheme == Scheme::Http && facts.path.first() == Some(&b'/')
+}
+
+fn https_redirect<'p>(port: u16, facts: &Facts<'_>) -> Decision<'p> {
+    if facts.host.is_empty() {
+        return refuse(None, Refusal::HostRequired);
+    }
+    Decision::Answer { route: None, answer: Answer::HttpsRedirect { port } }
+}
+
+/// A redirect built from an absent host would send the client to whatever stands next in the template.
+fn lacks_host(to: &Template, facts: &Facts<'_>) -> bool {
+    facts.host.is_empty() && to.needs_host()
+}
+
+fn over_limit(plan: &Plan, live: &Live, limit: Option<LimitId>, facts: &Facts<'_>, now: Moment) -> Option<Refusal> {
+    let id = limit?;
+    let (rule, table) = plan.limit(id).zip(live.limit(id))?;
+    let wait = rule.check(table, facts, now).err()?;
+    Some(Refusal::RateLimited { status: rule.status, retry_after: wait.seconds() })
+}
+
+#[cfg(test)]
+mod tests;

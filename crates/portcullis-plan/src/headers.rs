@@ -1,0 +1,178 @@
+//! Texts with variables, and the edits of message heads that are made of them.
+
+use portcullis_config::Variable;
+
+use crate::outcome::Outcome;
+use crate::variables::write_variable;
+use crate::Facts;
+
+/// A text with variables, ready to be filled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    parts: Box<[Part]>,
+}
+
+/// A piece of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Written as it is.
+    Text(Box<str>),
+    /// Replaced by the value of the moment.
+    Variable(Variable),
+}
+
+impl Template {
+    /// A template of these parts.
+    #[must_use]
+    pub fn new(parts: impl IntoIterator<Item = Part>) -> Self {
+        Self { parts: parts.into_iter().collect() }
+    }
+
+    /// A template without variables.
+    #[must_use]
+    pub fn constant(text: &str) -> Self {
+        Self::new([Part::Text(text.into())])
+    }
+
+    /// The text, where there are no variables.
+    #[must_use]
+    pub fn as_constant(&self) -> Option<&str> {
+        match &*self.parts {
+            [] => Some(""),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The parts in order.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Whether the text makes no sense without the request's host.
+    #[must_use]
+    pub fn needs_host(&self) -> bool {
+        let is_host = |variable: &Variable| matches!(variable, Variable::Host);
+        self.parts.iter().any(|part| matches!(part, Part::Variable(used) if is_host(used)))
+    }
+
+    /// Appends the text with every variable replaced; a variable without a value leaves nothing. The
+    /// values may hold any byte: use [`render_field_value`](Self::render_field_value) for heads.
+    pub fn render(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Variable(variable) => write_variable(variable, facts, outcome, out),
+            }
+        }
+    }
+
+    /// As [`render`](Self::render), fit for a field value: CR, LF, NUL and other controls become
+    /// spaces, and white space around the value is cut, so nothing can inject a field.
+    pub fn render_field_value(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
+        let begin = out.len();
+        self.render(facts, outcome, out);
+        if self.as_constant().is_none() {
+            clean(out, begin);
+        }
+    }
+}
+
+/// Makes `out[begin..]` a legal field value (RFC 9110 section 5.5).
+fn clean(out: &mut Vec<u8>, begin: usize) {
+    let Some(value) = out.get_mut(begin..) else { return };
+    for byte in value.iter_mut().filter(|byte| byte.is_ascii_control()) {
+        *byte = b' ';
+    }
+    let length = value.trim_ascii_end().len();
+    let leading = value.len() - value.trim_ascii_start().len();
+    out.truncate(begin + length);
+    if leading > 0 {
+        out.drain(begin..(begin + leading).min(begin + length));
+    }
+}
+
+/// Edits of one message head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderEdits {
+    remove: Box<[Box<str>]>,
+    set: Box<[(Box<str>, Template)]>,
+    add: Box<[(Box<str>, Template)]>,
+    /// Bit `n`: some removed or replaced name has `n` bytes (63 or more share a bit). Most fields of a head are told apart by it alone.
+    lengths: u64,
+}
+
+impl HeaderEdits {
+    /// The edits: fields to remove, to put in place of all of that name, and to add beside them. Names are lower case.
+    #[must_use]
+    pub fn new(remove: Vec<Box<str>>, set: Vec<(Box<str>, Template)>, add: Vec<(Box<str>, Template)>) -> Self {
+        let dropped = remove.iter().chain(set.iter().map(|(name, _)| name));
+        let lengths = dropped.fold(0, |bits, name| bits | length_bit(name.len()));
+        Self { remove: remove.into(), set: set.into(), add: add.into(), lengths }
+    }
+
+    /// Whether nothing is changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
+    }
+
+    /// Whether a received field of this name, in whatever case, is left out: removed or replaced.
+    #[must_use]
+    pub fn drops(&self, name: &[u8]) -> bool {
+        self.lengths & length_bit(name.len()) != 0
+            && (self.remove.iter().any(|removed| removed.as_bytes().eq_ignore_ascii_case(name))
+                || self.set.iter().any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name)))
+    }
+
+    /// Appends the fields that are set and added as complete `name: value\r\n` lines. A field whose
+    /// value comes out empty is not written: `set` to a variable without a value removes the field.
+    pub fn write(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
+        for (name, value) in self.set.iter().chain(&self.add) {
+            write_field(name, value, facts, outcome, out);
+        }
+    }
+
+    /// Names removed.
+    #[must_use]
+    pub fn removed(&self) -> &[Box<str>] {
+        &self.remove
+    }
+
+    /// Fields put in place of all of their name.
+    #[must_use]
+    pub fn replaced(&self) -> &[(Box<str>, Template)] {
+        &self.set
+    }
+
+    /// Fields added.
+    #[must_use]
+    pub fn added(&self) -> &[(Box<str>, Template)] {
+        &self.add
+    }
+}
+
+fn length_bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+/// Appends `name: value\r\n`, or nothing if the value comes out empty.
+pub fn write_field(
+    name: &str,
+    value: &Template,
+    facts: &Facts<'_>,
+    outcome: Option<&Outcome<'_>>,
+    out: &mut Vec<u8>,
+) {
+    let begin = out.len();
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    let value_begin = out.len();
+    value.render_field_value(facts, outcome, out);
+    if out.len() == value_begin {
+        out.truncate(begin);
+    } else {
+        out.extend_from_slice(b"\r\n");
+    }
+}

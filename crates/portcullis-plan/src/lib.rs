@@ -1,0 +1,30 @@
+//! What Portcullis intends ([`Plan`]), what it has observed ([`Live`]) and the
+//! decisions between the two ([`decide`]).
+//!
+//! Nothing here opens a socket, spawns a task, reads a file or asks a clock: time
+//! comes in as a [`Moment`], chance as a number. That is what lets `explain`, the
+//! tests and the data plane run the very same code.
+
+pub mod answer;
+pub mod decide;
+pub mod domains;
+pub mod facts;
+#[cfg(test)]
+mod fixture;
+pub mod forwarded;
+pub mod headers;
+mod ids;
+mod moment;
+pub mod networks;
+pub mod normalize;
+pub mod outcome;
+pub mod plan;
+pub mod route;
+
+pub use decide::{Answer, Decision, Forward, Refusal, decide};
+pub use facts::{Facts, Fields, Scheme, TlsFacts};
+pub use ids::{LimitId, ListenerId, RouteId, ServerId, ServiceId, TlsPolicyId, WorkerId};
+pub use moment::Moment;
+pub use networks::Networks;
+pub use outcome::{Deadline, EndedBy, Outcome, Timings};
+pub use plan::Plan;

@@ -1,0 +1,533 @@
+//! The compiled configuration: flat arrays of ready-to-execute values, addressed by typed ids.
+//!
+//! A plan is never changed, only replaced. Every object has a name, which is its identity across
+//! reloads, and a `place`, the `file:line` that operators see in logs and explanations.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use crate::domains::Domains;
+pub use crate::headers::{HeaderEdits, Template};
+pub use crate::limit::RateLimit;
+pub use crate::log_format::LogFormat;
+pub use crate::networks::Networks;
+pub use crate::normalize::PathPolicy;
+pub use crate::route::Router;
+use crate::{LimitId, ListenerId, RouteId, ServerId, ServiceId, TlsPolicyId};
+
+/// Everything a running Portcullis intends.
+#[derive(Debug)]
+pub struct Plan {
+    /// Settings of the process; only some may change while it runs.
+    pub process: Process,
+    /// Listeners in the order of their names.
+    pub listeners: Box<[Listener]>,
+    /// Routes in the order of the files.
+    pub routes: Box<[Route]>,
+    /// Services in the order of their names.
+    pub services: Box<[Service]>,
+    /// Servers, those of one service side by side.
+    pub servers: Box<[Server]>,
+    /// Rate limits of listeners and routes.
+    pub limits: Box<[RateLimit]>,
+    /// Replacement error pages by status.
+    pub error_pages: BTreeMap<u16, Page>,
+    /// Where and how requests are logged.
+    pub access_log: AccessLog,
+    /// A hash of the effective configuration, stable across runs.
+    pub fingerprint: u64,
+}
+
+/// Settings of the process as a whole.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Worker threads; fixed for the life of the process.
+    pub threads: usize,
+    /// Client connections over all listeners.
+    pub max_connections: u32,
+    /// How long a graceful stop may take.
+    pub shutdown_timeout: Duration,
+    /// Least severe level of the program log: error, warn, info, debug or trace.
+    pub log_level: Box<str>,
+    /// The admin socket, if any.
+    pub admin_socket: Option<AdminSocket>,
+    /// The HTTP endpoint for metrics and health, if any.
+    pub admin_http: Option<AdminHttp>,
+}
+
+/// The Unix socket that speaks HAProxy's runtime API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminSocket {
+    /// Where it is bound.
+    pub path: PathBuf,
+    /// Permission bits of the socket file.
+    pub mode: u32,
+    /// What commands it allows.
+    pub level: AdminLevel,
+}
+
+/// Levels of the runtime API, each including the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdminLevel {
+    /// Looking.
+    User,
+    /// Looking at sensitive things, clearing counters.
+    Operator,
+    /// Changing state.
+    Admin,
+}
+
+/// The HTTP endpoint for machines: metrics, health, statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminHttp {
+    /// Where it is bound.
+    pub bind: SocketAddr,
+    /// Path of the Prometheus page.
+    pub metrics: Box<str>,
+    /// Path that answers 200 while serving and 503 while draining.
+    pub health: Box<str>,
+    /// Path under which `;csv` and `;json` give HAProxy's statistics.
+    pub stats: Box<str>,
+}
+
+/// Where requests are logged and in which form.
+#[derive(Debug, Clone)]
+pub struct AccessLog {
+    /// Destination.
+    pub to: LogTarget,
+    /// Form of a line.
+    pub format: Arc<LogFormat>,
+}
+
+/// Where the access log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogTarget {
+    /// Nowhere.
+    Off,
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, reopened on USR1.
+    File(PathBuf),
+}
+
+/// A body with its media type.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Value of Content-Type.
+    pub content_type: Box<str>,
+    /// The bytes.
+    pub body: Arc<[u8]>,
+}
+
+/// Where connections are accepted, and the rules of HTTP there.
+#[derive(Debug)]
+pub struct Listener {
+    /// Its identity.
+    pub name: Arc<str>,
+    /// `file:line` of its table.
+    pub place: Arc<str>,
+    /// Addresses it accepts on.
+    pub binds: Box<[Bind]>,
+    /// Pending connections the kernel may hold.
+    pub backlog: u32,
+    /// Open connections allowed.
+    pub max_connections: u32,
+    /// TLS; `None` serves clear text.
+    pub tls: Option<Tls>,
+    /// Peers that must start with a PROXY protocol header; others must not.
+    pub proxy_protocol: Option<Networks>,
+    /// Peers whose forwarding fields are believed.
+    pub trusted_proxies: Networks,
+    /// Sizes and counts.
+    pub limits: HttpLimits,
+    /// Deadlines before a route is known.
+    pub timeouts: ListenerTimeouts,
+    /// What to do with unusual paths.
+    pub paths: PathPolicy,
+    /// Write `X-Forwarded-For`, `-Proto` and `-Host` towards servers.
+    pub x_forwarded: bool,
+    /// Write `Forwarded` (RFC 7239) towards servers.
+    pub forwarded: bool,
+    /// The request id field; `None` makes no id.
+    pub request_id: Option<RequestIdRule>,
+    /// Pseudonym for `Via`; `None` adds none.
+    pub via: Option<Box<str>>,
+    /// Add `Date` to answers that lack it.
+    pub date: bool,
+    /// What becomes of `Server` in answers.
+    pub server_header: ServerHeader,
+    /// Value of `Strict-Transport-Security` for answers over TLS.
+    pub hsts: Option<Box<str>>,
+    /// Answer everything with a redirect to https on this port.
+    pub redirect_https: Option<u16>,
+    /// Limit for every request of this listener.
+    pub rate_limit: Option<LimitId>,
+    /// Host, path and conditions to candidates.
+    pub router: Router,
+}
+
+/// One address of a listener.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Bind {
+    /// TCP; `[::]` accepts IPv4 too when `dual_stack`.
+    Tcp {
+        /// Address and port; port 0 takes any.
+        address: SocketAddr,
+        /// Accept IPv4 on a wildcard IPv6 address.
+        dual_stack: bool,
+    },
+    /// A Unix stream socket.
+    Unix {
+        /// Path of the socket file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+}
+
+/// Sizes and counts of a listener's HTTP.
+#[derive(Debug, Clone)]
+pub struct HttpLimits {
+    /// Bytes of a request head, of a response head too.
+    pub head: usize,
+    /// Bytes of a request target.
+    pub target: usize,
+    /// Fields of a head.
+    pub fields: usize,
+    /// Bytes of a request body.
+    pub body: Option<u64>,
+    /// Requests served on one connection.
+    pub requests_per_connection: Option<u64>,
+    /// Interim responses (1xx) relayed for one request.
+    pub interim_responses: u32,
+}
+
+/// Deadlines of a connection outside an exchange. `None` is off.
+#[derive(Debug, Clone)]
+pub struct ListenerTimeouts {
+    /// PROXY header and TLS handshake together.
+    pub handshake: Duration,
+    /// A whole request head.
+    pub client_header: Duration,
+    /// Between requests.
+    pub client_idle: Duration,
+    /// Age after which a connection is closed at the next pause.
+    pub connection_age: Option<Duration>,
+    /// Deadlines of an exchange for which no route was found.
+    pub exchange: ExchangeTimeouts,
+}
+
+/// Deadlines of one exchange, after inheritance. `None` is off.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ExchangeTimeouts {
+    /// No byte of the request body.
+    pub client_body_idle: Duration,
+    /// Bytes a second an upload must keep up on average, after five seconds of grace.
+    pub client_body_rate: Option<u64>,
+    /// The client takes no byte of the answer.
+    pub client_write: Duration,
+    /// Making a connection to a server.
+    pub connect: Duration,
+    /// From the request sent to the head of the final response.
+    pub response_header: Duration,
+    /// No byte of the response body.
+    pub response_idle: Duration,
+    /// The whole exchange.
+    pub request: Option<Duration>,
+    /// No byte either way in a tunnel.
+    pub tunnel_idle: Duration,
+}
+
+/// How requests are named.
+#[derive(Debug, Clone)]
+pub struct RequestIdRule {
+    /// Field that carries the id, lower case.
+    pub header: Box<str>,
+    /// Keep a well-formed id that a trusted proxy sent.
+    pub trust: bool,
+}
+
+/// What becomes of the `Server` field of answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerHeader {
+    /// As the server sent it.
+    Keep,
+    /// Removed.
+    Remove,
+    /// Replaced.
+    Set(Box<str>),
+}
+
+/// TLS of a listener.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Certificates in file order; the first is the default.
+    pub certificates: Box<[Certificate]>,
+    /// Refuse TLS 1.2.
+    pub only_tls13: bool,
+    /// Refuse handshakes for names no certificate covers.
+    pub strict_names: bool,
+    /// Give out session tickets.
+    pub tickets: bool,
+    /// Distinct rules about client certificates; `TlsPolicyId` indexes them, and the first is the listener's own.
+    pub policies: Box<[ClientAuth]>,
+    /// Which of the rules guards which host.
+    pub domains: Domains,
+}
+
+/// A certificate with its key, by file.
+#[derive(Debug, Clone)]
+pub struct Certificate {
+    /// PEM chain, leaf first.
+    pub cert: PathBuf,
+    /// PEM key.
+    pub key: PathBuf,
+    /// Names it serves; empty means those in the certificate.
+    pub names: Box<[Box<str>]>,
+    /// Which rule about client certificates holds for its names.
+    pub policy: TlsPolicyId,
+    /// `file:line`.
+    pub place: Arc<str>,
+    /// Span of the `cert` value, for diagnostics.
+    pub cert_span: Option<portcullis_config::Span>,
+    /// Span of the `key` value, for diagnostics.
+    pub key_span: Option<portcullis_config::Span>,
+}
+
+/// Whether clients must show a certificate, and who may have signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// None is asked for.
+    None,
+    /// Asked for; absent is fine, a bad one is not.
+    Optional {
+        /// PEM file of the authorities.
+        ca: PathBuf,
+        /// Span of the value, for diagnostics.
+        span: Option<portcullis_config::Span>,
+    },
+    /// Demanded.
+    Required {
+        /// PEM file of the authorities.
+        ca: PathBuf,
+        /// Span of the value, for diagnostics.
+        span: Option<portcullis_config::Span>,
+    },
+}
+
+/// What to do with the requests that match.
+#[derive(Debug)]
+pub struct Route {
+    /// Its identity.
+    pub name: Arc<str>,
+    /// `file:line` of its table.
+    pub place: Arc<str>,
+    /// Its answer or service.
+    pub action: Action,
+    /// What becomes of the path.
+    pub path: PathRewrite,
+    /// Host sent to the server instead of the client's.
+    pub host: Option<Template>,
+    /// Edits of the request head towards the server.
+    pub request_headers: HeaderEdits,
+    /// Edits of the response head towards the client.
+    pub response_headers: HeaderEdits,
+    /// Protocols a request may upgrade to, lower case.
+    pub upgrade: Box<[Box<str>]>,
+    /// Bytes of a request body; the outer `None` takes the listener's.
+    pub body_limit: Option<Option<u64>>,
+    /// Limit for the requests of this route.
+    pub rate_limit: Option<LimitId>,
+}
+
+/// A route's answer.
+#[derive(Debug)]
+pub enum Action {
+    /// Pass to a server of this service.
+    Forward(ServiceId),
+    /// Send elsewhere.
+    Redirect {
+        /// 301, 302, 303, 307 or 308.
+        status: u16,
+        /// Value of `Location`.
+        to: Template,
+    },
+    /// A fixed answer.
+    Respond(FixedResponse),
+}
+
+/// A fixed answer.
+#[derive(Debug)]
+pub struct FixedResponse {
+    /// Its status.
+    pub status: u16,
+    /// Its fields, Content-Type among them.
+    pub fields: Box<[(Box<str>, Template)]>,
+    /// Its body.
+    pub body: Arc<[u8]>,
+}
+
+/// What becomes of the normalised path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathRewrite {
+    /// Sent as matched.
+    Keep,
+    /// The first `length` bytes, a whole number of segments, are replaced by `with` (empty to strip).
+    ReplacePrefix {
+        /// Bytes of the matched prefix, without a closing slash.
+        length: usize,
+        /// What stands there instead, without a closing slash.
+        with: Box<str>,
+    },
+}
+
+/// Servers that do the same job.
+#[derive(Debug)]
+pub struct Service {
+    /// Its identity.
+    pub name: Arc<str>,
+    /// `file:line` of its table.
+    pub place: Arc<str>,
+    /// First of its servers.
+    pub first_server: ServerId,
+    /// How many there are.
+    pub server_count: usize,
+    /// How one is picked.
+    pub balance: Balance,
+    /// Active checks.
+    pub health: Option<HealthCheck>,
+    /// Tries in all, at least 1.
+    pub attempts: u32,
+    /// Try again when the connection could not be made.
+    pub retry_connect: bool,
+    /// Try again when a reused connection died before any byte of the answer.
+    pub retry_reset: bool,
+    /// Try again whatever the method; otherwise only idempotent ones (RFC 9110 9.2.2).
+    pub retry_all_methods: bool,
+    /// Idle connections kept per server and worker.
+    pub max_idle: usize,
+    /// Age at which an unused connection is closed.
+    pub upstream_idle: Duration,
+    /// Age at which a connection is no longer reused.
+    pub max_age: Option<Duration>,
+    /// How often host names are looked up again.
+    pub resolve: Duration,
+}
+
+impl Service {
+    /// The ids of its servers.
+    pub fn server_ids(&self) -> impl ExactSizeIterator<Item = ServerId> + use<> {
+        let first = self.first_server.index();
+        (first..first + self.server_count).map(ServerId::new)
+    }
+}
+
+/// How a server is picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Balance {
+    /// Smooth weighted round-robin.
+    RoundRobin,
+    /// The fewest requests in flight for its weight.
+    LeastRequests,
+}
+
+/// One app instance.
+#[derive(Debug)]
+pub struct Server {
+    /// Its identity within the service.
+    pub name: Arc<str>,
+    /// `file:line`.
+    pub place: Arc<str>,
+    /// The service it belongs to.
+    pub service: ServiceId,
+    /// Where it listens.
+    pub address: Address,
+    /// The address as operators write it.
+    pub address_text: Arc<str>,
+    /// Configured weight, 0 to 256.
+    pub weight: u32,
+}
+
+/// Where a server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// TCP.
+    Tcp(SocketAddr),
+    /// A Unix stream socket.
+    Unix(PathBuf),
+    /// A host name, looked up by the daemon; the result lies in `ServerLive`.
+    Name {
+        /// The name.
+        host: Box<str>,
+        /// The port.
+        port: u16,
+    },
+}
+
+/// An active health check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// What is asked.
+    pub kind: HealthKind,
+    /// Between the starts of two checks.
+    pub interval: Duration,
+    /// Bound of one check.
+    pub timeout: Duration,
+    /// Passes that bring a server up.
+    pub rise: u32,
+    /// Failures that take it down.
+    pub fall: u32,
+}
+
+/// What an active check asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HealthKind {
+    /// A connection can be made.
+    Tcp,
+    /// A GET is answered with an expected status.
+    Http {
+        /// Origin-form target.
+        target: Box<str>,
+        /// Value of Host; `None` sends the server's address.
+        host: Option<Box<str>>,
+        /// Accepted statuses, as inclusive ranges.
+        expect: Box<[(u16, u16)]>,
+    },
+}
+
+impl Plan {
+    /// The listener with this id. Ids come from the same plan, so the index is in bounds; an id of another plan gives `None`.
+    #[must_use]
+    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.get(id.index())
+    }
+
+    /// The route with this id.
+    #[must_use]
+    pub fn route(&self, id: RouteId) -> Option<&Route> {
+        self.routes.get(id.index())
+    }
+
+    /// The service with this id.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> Option<&Service> {
+        self.services.get(id.index())
+    }
+
+    /// The server with this id.
+    #[must_use]
+    pub fn server(&self, id: ServerId) -> Option<&Server> {
+        self.servers.get(id.index())
+    }
+
+    /// The rate limit with this id.
+    #[must_use]
+    pub fn limit(&self, id: LimitId) -> Option<&RateLimit> {
+        self.limits.get(id.index())
+    }
+}

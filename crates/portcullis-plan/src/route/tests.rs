@@ -1,0 +1,252 @@
+//! The precedence of routes, against examples and against a naive model.
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::facts::Fields;
+use crate::fixture::{TestFields, entry, facts, listener};
+use crate::plan::Listener;
+use proptest::prelude::*;
+
+fn rule(methods: &[&str], headers: &[(&str, HeaderTest)]) -> Rule {
+    let headers = headers.iter().map(|(name, test)| HeaderCondition { name: (*name).into(), test: test.clone() });
+    Rule::new(methods.iter().map(|&method| method.into()).collect(), headers.collect())
+}
+
+fn equals(value: &str) -> HeaderTest {
+    HeaderTest::Equals(value.as_bytes().into())
+}
+
+fn ask(listener: &Listener, method: &str, host: &str, path: &str, fields: &dyn Fields) -> Result<usize, bool> {
+    let mut facts = facts(listener, host, path, fields);
+    facts.method = method.as_bytes();
+    match listener.router.find(&facts, &mut ()) {
+        Found::Route(route, _) => Ok(route.index()),
+        Found::Nothing => Err(false),
+        Found::OtherMethods => Err(true),
+    }
+}
+
+fn get(listener: &Listener, host: &str, path: &str) -> Option<usize> {
+    ask(listener, "GET", host, path, &()).ok()
+}
+
+#[test]
+fn exact_host_beats_longest_wildcard_beats_any() {
+    let listener = listener(vec![
+        entry(0, &[], ""),
+        entry(1, &["*.example.com"], ""),
+        entry(2, &["*.b.example.com"], ""),
+        entry(3, &["a.b.example.com"], ""),
+    ]);
+    for (host, expected) in [
+        ("a.b.example.com", 3),
+        ("c.b.example.com", 2),
+        ("x.c.b.example.com", 2),
+        ("b.example.com", 1),
+        ("example.com", 0),
+        ("other", 0),
+        ("", 0),
+        ("badexample.com", 0),
+    ] {
+        assert_eq!(get(&listener, host, "/"), Some(expected), "{host}");
+    }
+}
+
+#[test]
+fn exact_path_beats_longest_prefix_of_whole_segments() {
+    let listener = listener(vec![
+        entry(0, &[], "/"),
+        entry(1, &[], "/v1"),
+        entry(2, &[], "/v1/users"),
+        entry(3, &[], "=/v1/users"),
+        entry(4, &[], "=/"),
+        entry(5, &[], "=/v1/"),
+    ]);
+    for (path, expected) in [
+        ("/", 4),
+        ("/v1", 1),
+        ("/v1/", 5),
+        ("/v1/x", 1),
+        ("/v10", 0),
+        ("/v1/users", 3),
+        ("/v1/users/", 2),
+        ("/v1/users/7", 2),
+        ("/v2/users", 0),
+    ] {
+        assert_eq!(get(&listener, "h", path), Some(expected), "{path}");
+    }
+}
+
+#[test]
+fn closing_slash_of_a_prefix_means_nothing() {
+    let listener = listener(vec![entry(0, &[], "/v1/")]);
+    assert_eq!(get(&listener, "h", "/v1"), Some(0));
+    assert_eq!(get(&listener, "h", "/v1/x"), Some(0));
+    assert_eq!(get(&listener, "h", "/v10"), None);
+}
+
+#[test]
+fn conditions_break_ties_then_file_order() {
+    let with = |index, rule| Entry { rule, ..entry(index, &[], "/") };
+    let listener = listener(vec![
+        with(0, rule(&[], &[])),
+        with(1, rule(&[], &[("a", HeaderTest::Present)])),
+        with(2, rule(&[], &[("a", HeaderTest::Present), ("b", HeaderTest::Absent)])),
+        with(3, rule(&["GET"], &[])),
+        with(4, rule(&["GET", "PUT"], &[])),
+        with(5, rule(&["PUT"], &[("a", equals("1"))])),
+    ]);
+    let fields = TestFields::new(&[("a", "1")]);
+    assert_eq!(ask(&listener, "GET", "h", "/", &fields), Ok(3), "methods before headers, file order among equals");
+    assert_eq!(ask(&listener, "PUT", "h", "/", &fields), Ok(5), "more header conditions among routes with methods");
+    assert_eq!(ask(&listener, "POST", "h", "/", &fields), Ok(2));
+    assert_eq!(ask(&listener, "POST", "h", "/", &TestFields::new(&[("a", "1"), ("b", "")])), Ok(1));
+    assert_eq!(ask(&listener, "POST", "h", "/", &()), Ok(0));
+}
+
+#[test]
+fn falls_through_to_less_specific_paths_and_hosts() {
+    let listener = listener(vec![
+        Entry { rule: rule(&["PUT"], &[]), ..entry(0, &["a.example.com"], "=/x") },
+        Entry { rule: rule(&["POST"], &[]), ..entry(1, &["a.example.com"], "/") },
+        entry(2, &["*.example.com"], "/y"),
+        entry(3, &["*.com"], "/x"),
+        entry(4, &[], "/"),
+    ]);
+    assert_eq!(ask(&listener, "PUT", "a.example.com", "/x", &()), Ok(0));
+    assert_eq!(ask(&listener, "POST", "a.example.com", "/x", &()), Ok(1));
+    assert_eq!(get(&listener, "a.example.com", "/y"), Some(2));
+    assert_eq!(get(&listener, "a.example.com", "/x"), Some(3));
+    assert_eq!(get(&listener, "a.example.com", "/z"), Some(4));
+}
+
+#[test]
+fn repeated_fields_cannot_smuggle_a_value() {
+    let listener = listener(vec![Entry { rule: rule(&[], &[("x-tenant", equals("blue"))]), ..entry(0, &[], "") }]);
+    let blue = |fields| ask(&listener, "GET", "h", "/", &TestFields::new(fields)).is_ok();
+    assert!(blue(&[("x-tenant", "blue")]));
+    assert!(blue(&[("x-tenant", "blue"), ("x-tenant", "blue")]));
+    assert!(!blue(&[("x-tenant", "blue"), ("x-tenant", "red")]));
+    assert!(!blue(&[("x-tenant", "Blue")]));
+    assert!(!blue(&[]));
+}
+
+#[test]
+fn connect_and_trace_need_a_route_that_names_them() {
+    let listener = listener(vec![
+        entry(0, &[], ""),
+        Entry { rule: rule(&["TRACE"], &[]), ..entry(1, &[], "/trace") },
+        Entry { rule: rule(&["CONNECT"], &[]), ..entry(2, &["tunnel"], "") },
+        Entry { rule: rule(&["CONNECT"], &[]), ..entry(3, &["other"], "/") },
+    ]);
+    assert_eq!(ask(&listener, "TRACE", "h", "/trace", &()), Ok(1));
+    assert_eq!(ask(&listener, "TRACE", "h", "/", &()), Err(true));
+    assert_eq!(ask(&listener, "CONNECT", "tunnel", "", &()), Ok(2));
+    assert_eq!(ask(&listener, "CONNECT", "h", "", &()), Err(true));
+    assert_eq!(ask(&listener, "CONNECT", "other", "", &()), Err(true), "a route with a path has none for CONNECT");
+}
+
+#[test]
+fn requests_without_path_match_only_routes_without_path() {
+    let listener = listener(vec![entry(0, &["a"], "/"), entry(1, &["b"], "")]);
+    assert_eq!(ask(&listener, "OPTIONS", "a", "*", &()), Err(false));
+    assert_eq!(ask(&listener, "OPTIONS", "b", "*", &()), Ok(1));
+}
+
+#[test]
+fn other_methods_are_told_from_nothing() {
+    let listener = listener(vec![
+        Entry { rule: rule(&["GET", "HEAD"], &[]), ..entry(0, &[], "/a") },
+        Entry { rule: rule(&["PUT"], &[("x", HeaderTest::Present)]), ..entry(1, &[], "/a") },
+        Entry { rule: rule(&["DELETE"], &[]), ..entry(2, &[], "/") },
+    ]);
+    assert_eq!(ask(&listener, "POST", "h", "/a", &()), Err(true));
+    assert_eq!(ask(&listener, "POST", "h", "/b", &()), Err(true));
+    let mut facts = facts(&listener, "h", "/a", &());
+    facts.method = b"POST";
+    let mut allow = Vec::new();
+    listener.router.write_allow(&facts, &mut allow);
+    assert_eq!(String::from_utf8(allow).unwrap(), "GET, HEAD, DELETE", "PUT would need a header");
+}
+
+#[test]
+fn each_candidate_keeps_its_own_deadlines() {
+    let slow = ExchangeTimeouts { connect: std::time::Duration::from_secs(9), ..crate::fixture::timeouts() };
+    let listener =
+        listener(vec![entry(0, &[], "/"), Entry { timeouts: slow.clone(), ..entry(1, &[], "/slow") }, entry(2, &[], "/x")]);
+    let found = listener.router.find(&facts(&listener, "h", "/slow/x", &()), &mut ());
+    assert!(matches!(found, Found::Route(_, timeouts) if *timeouts == slow));
+    assert_eq!(listener.router.timeouts.len(), 2, "equal deadlines are stored once");
+}
+
+struct Heard(Vec<(usize, Verdict)>);
+
+impl Witness for Heard {
+    const WHOLE: bool = true;
+
+    fn considered(&mut self, route: RouteId, verdict: Verdict) {
+        self.0.push((route.index(), verdict));
+    }
+}
+
+#[test]
+fn a_witness_hears_why_each_candidate_lost() {
+    let listener = listener(vec![
+        entry(0, &[], ""),
+        Entry { rule: rule(&["PUT"], &[]), ..entry(1, &["h"], "/a") },
+        Entry { rule: rule(&[], &[("x", HeaderTest::Absent), ("y", HeaderTest::Present)]), ..entry(2, &["h"], "/a") },
+        entry(3, &["h"], "/a"),
+        entry(4, &["h"], "/b"),
+    ]);
+    let mut heard = Heard(Vec::new());
+    let found = listener.router.find(&facts(&listener, "h", "/a", &()), &mut heard);
+    assert!(matches!(found, Found::Route(route, _) if route.index() == 3));
+    let expected = [(1, Verdict::Method), (2, Verdict::Header(1)), (3, Verdict::Won), (0, Verdict::Outranked)];
+    assert_eq!(heard.0, expected);
+}
+
+/// The precedence of the module's documentation, spelled out.
+fn naive(entries: &[Entry], host: &str, path: &str) -> Option<usize> {
+    let host_rank = |entry: &Entry| {
+        if entry.hosts.is_empty() {
+            return Some(0);
+        }
+        let ranks = entry.hosts.iter().filter_map(|pattern| match pattern {
+            HostPattern::Exact(name) => (**name == *host).then_some(usize::MAX),
+            HostPattern::Wildcard(suffix) => host.ends_with(&format!(".{suffix}")).then_some(suffix.len()),
+        });
+        ranks.max()
+    };
+    let path_rank = |entry: &Entry| match &entry.path {
+        None => Some(0),
+        Some(PathPattern::Exact(exact)) => (**exact == *path).then_some(usize::MAX),
+        Some(PathPattern::Prefix(prefix)) => {
+            let prefix = prefix.trim_end_matches('/');
+            let below = path == prefix || path.starts_with(&format!("{prefix}/"));
+            below.then_some(prefix.len())
+        }
+    };
+    let ranked = entries.iter().filter_map(|entry| {
+        let rank = (host_rank(entry)?, path_rank(entry)?, std::cmp::Reverse(entry.route));
+        Some((rank, entry.route.index()))
+    });
+    ranked.max().map(|(_, index)| index)
+}
+
+proptest! {
+    #[test]
+    fn agrees_with_the_naive_model(
+        specs in proptest::collection::vec(("(\\*\\.)?([ab]\\.){0,2}[ab]", any::<bool>(), "=?(/[xy]{1,2}){1,3}|/|"), 1..40),
+        requests in proptest::collection::vec(("([ab]\\.){0,3}[ab]", "(/[xy]{0,2}){1,4}"), 1..40),
+    ) {
+        let entries: Vec<Entry> = specs
+            .iter()
+            .enumerate()
+            .map(|(index, (host, any, path))| entry(index, if *any { &[] } else { std::slice::from_ref(host) }.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), path))
+            .collect();
+        let listener = listener(entries.clone());
+        for (host, path) in &requests {
+            prop_assert_eq!(get(&listener, host, path), naive(&entries, host, path), "{} {}", host, path);
+        }
+    }
+}
