@@ -1,0 +1,273 @@
+//! TLS of the listeners: certificates by server name, and one rustls configuration for each set of rules about client
+//! certificates, so that a session made under one set cannot be resumed under another.
+//!
+//! A [`Store`] is built beside the running one and never changed. What a running listener must not lose - the keys its
+//! tickets are made with - goes over to the new store where listener and rules are the same.
+
+mod certificate;
+mod client_auth;
+pub(crate) mod handshake;
+mod names;
+#[cfg(test)]
+mod testing;
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use portcullis_config::{Diagnostic, Loader};
+use portcullis_plan::plan::{Certificate, Listener, Plan, Tls};
+use portcullis_plan::TlsPolicyId;
+use rustls::crypto::CryptoProvider;
+use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::{ServerConfig, SignatureScheme};
+
+use certificate::Loaded;
+use client_auth::Rule;
+use names::{Entry, NameMap};
+
+/// Sessions remembered for clients that use no tickets, per set of rules.
+const SESSIONS: usize = 1024;
+
+/// TLS of all listeners that have it, by listener name.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    listeners: BTreeMap<Arc<str>, Arc<ListenerTls>>,
+}
+
+/// TLS of one listener.
+#[derive(Debug)]
+pub(crate) struct ListenerTls {
+    names: Arc<NameMap>,
+    policies: Box<[Policy]>,
+    fingerprint: u64,
+}
+
+/// One set of rules about client certificates with all that belongs to it.
+#[derive(Debug)]
+struct Policy {
+    rule: Rule,
+    config: Arc<ServerConfig>,
+    sessions: Sessions,
+}
+
+/// What lets clients resume. Never shared between sets of rules.
+#[derive(Debug, Clone)]
+struct Sessions {
+    ticketer: Option<Arc<dyn ProducesTickets>>,
+    storage: Arc<dyn StoresServerSessions>,
+}
+
+impl Sessions {
+    fn new(tickets: bool) -> Result<Self, rustls::Error> {
+        Ok(if tickets {
+            let ticketer = rustls::crypto::ring::Ticketer::new()?;
+            Self { ticketer: Some(ticketer), storage: ServerSessionMemoryCache::new(SESSIONS) }
+        } else {
+            Self { ticketer: None, storage: Arc::new(NoServerSessionStorage {}) }
+        })
+    }
+}
+
+/// The one cryptographic provider of the process: rustls over ring, TLS 1.3 and ECDHE with AEAD only.
+#[must_use]
+pub(crate) fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+impl Store {
+    /// Loads what the plan's listeners name. All findings come together; a store comes only without errors among them.
+    pub(crate) fn load(
+        plan: &Plan,
+        previous: Option<&Self>,
+        loader: &dyn Loader,
+        now: i64,
+    ) -> (Option<Self>, Vec<Diagnostic>) {
+        let provider = provider();
+        let mut findings = Vec::new();
+        let mut listeners = BTreeMap::new();
+        for listener in &plan.listeners {
+            let Some(tls) = &listener.tls else { continue };
+            let previous = previous.and_then(|store| store.listener(&listener.name));
+            let mut building = Building { listener, tls, provider: &provider, loader, now, findings: &mut findings };
+            if let Some(loaded) = building.build(previous) {
+                listeners.insert(Arc::clone(&listener.name), Arc::new(loaded));
+            }
+        }
+        let usable = !findings.iter().any(Diagnostic::is_error);
+        (usable.then_some(Self { listeners }), findings)
+    }
+
+    /// TLS of the listener with this name.
+    pub(crate) fn listener(&self, name: &str) -> Option<&Arc<ListenerTls>> {
+        self.listeners.get(name)
+    }
+
+    /// Whether both serve the same certificates under the same rules.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        let prints = |store: &Self| -> Vec<_> {
+            store.listeners.iter().map(|(name, tls)| (Arc::clone(name), tls.fingerprint)).collect()
+        };
+        prints(self) == prints(other)
+    }
+
+    /// Names of listeners whose certificates or rules differ from the other store's.
+    pub(crate) fn changed_from(&self, other: &Self) -> Vec<Arc<str>> {
+        let changed = |(name, tls): &(&Arc<str>, &Arc<ListenerTls>)| {
+            other.listener(name).is_some_and(|old| old.fingerprint != tls.fingerprint)
+        };
+        self.listeners.iter().filter(changed).map(|(name, _)| Arc::clone(name)).collect()
+    }
+}
+
+impl ListenerTls {
+    /// The configuration for a client that asks for `name` and can verify `schemes`; `None` if the name is unknown
+    /// and unknown names are refused.
+    fn choose(&self, name: &str, schemes: &[SignatureScheme]) -> Option<(TlsPolicyId, &Arc<ServerConfig>)> {
+        let policy = self.names.find(name, schemes)?.policy;
+        self.policies.get(policy.index()).map(|found| (policy, &found.config))
+    }
+
+    /// Whether ids of rules mean the same in both, so that connections made under one may go on under the other.
+    pub(crate) fn same_rules(&self, other: &Self) -> bool {
+        self.policies.iter().map(|policy| &policy.rule).eq(other.policies.iter().map(|policy| &policy.rule))
+    }
+}
+
+/// The making of one listener's TLS.
+struct Building<'a> {
+    listener: &'a Listener,
+    tls: &'a Tls,
+    provider: &'a Arc<CryptoProvider>,
+    loader: &'a dyn Loader,
+    now: i64,
+    findings: &'a mut Vec<Diagnostic>,
+}
+
+impl Building<'_> {
+    fn build(&mut self, previous: Option<&Arc<ListenerTls>>) -> Option<ListenerTls> {
+        let certificates: Vec<(&Certificate, Option<Loaded>)> = self
+            .tls
+            .certificates
+            .iter()
+            .map(|certificate| {
+                let loaded =
+                    certificate::load(certificate, self.provider, self.loader, self.now, self.findings);
+                (certificate, loaded)
+            })
+            .collect();
+        self.check_names(&certificates);
+        let rules: Vec<Option<Rule>> =
+            self.tls.policies.iter().map(|auth| Rule::load(auth, self.loader, self.findings)).collect();
+        let names = Arc::new(self.name_map(&certificates));
+        let policies: Vec<Option<Policy>> =
+            rules.into_iter().enumerate().map(|(index, rule)| self.policy(index, rule?, &names, previous)).collect();
+        let policies = policies.into_iter().collect::<Option<Box<[Policy]>>>()?;
+        let fingerprint = self.fingerprint(&certificates, &policies);
+        Some(ListenerTls { names, policies, fingerprint })
+    }
+
+    fn name_map(&self, certificates: &[(&Certificate, Option<Loaded>)]) -> NameMap {
+        let mut names = NameMap::new(self.tls.strict_names);
+        for (certificate, loaded) in certificates {
+            if let Some(loaded) = loaded {
+                let entry = Entry { key: Arc::clone(&loaded.key), policy: certificate.policy };
+                names.add(loaded.names.iter().map(AsRef::as_ref), &entry);
+            }
+        }
+        names
+    }
+
+    /// One name under two sets of rules would make the set depend on what the client can verify.
+    fn check_names(&mut self, certificates: &[(&Certificate, Option<Loaded>)]) {
+        let mut seen: BTreeMap<&str, (&Certificate, rustls::SignatureAlgorithm)> = BTreeMap::new();
+        for (certificate, loaded) in certificates {
+            let Some(loaded) = loaded else { continue };
+            let algorithm = loaded.key.key.algorithm();
+            for name in &loaded.names {
+                let Some((first, first_algorithm)) = seen.get(&**name) else {
+                    seen.insert(name, (certificate, algorithm));
+                    continue;
+                };
+                let finding = if first.policy != certificate.policy {
+                    let message = format!("`{name}` is served under two different rules about client certificates");
+                    Diagnostic::error("conflicting-client-auth", message)
+                } else if *first_algorithm == algorithm {
+                    let message = format!(
+                        "`{name}` is served by an earlier certificate of listener `{}` with the same kind of key",
+                        self.listener.name
+                    );
+                    Diagnostic::warning("duplicate-certificate", message)
+                } else {
+                    continue;
+                };
+                self.findings.push(finding.at(certificate.cert_span, "again here").note(first.cert_span, "first here"));
+            }
+        }
+    }
+
+    fn policy(
+        &mut self,
+        index: usize,
+        rule: Rule,
+        names: &Arc<NameMap>,
+        previous: Option<&Arc<ListenerTls>>,
+    ) -> Option<Policy> {
+        let auth = self.tls.policies.get(index)?;
+        let verifier = rule.verifier(auth, self.provider, self.findings)?;
+        let sessions = match kept_sessions(&rule, self.tls.tickets, previous) {
+            Some(sessions) => sessions,
+            None => self.or_finding(Sessions::new(self.tls.tickets))?,
+        };
+        let versions: &[_] =
+            if self.tls.only_tls13 { &[&rustls::version::TLS13] } else { rustls::ALL_VERSIONS };
+        let builder = ServerConfig::builder_with_provider(Arc::clone(self.provider));
+        let builder = self.or_finding(builder.with_protocol_versions(versions))?;
+        let builder = match verifier {
+            Some(verifier) => builder.with_client_cert_verifier(verifier),
+            None => builder.with_no_client_auth(),
+        };
+        let mut config = builder.with_cert_resolver(Arc::clone(names) as _);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.session_storage = Arc::clone(&sessions.storage);
+        match &sessions.ticketer {
+            Some(ticketer) => config.ticketer = Arc::clone(ticketer),
+            None => config.send_tls13_tickets = 0,
+        }
+        Some(Policy { rule, config: Arc::new(config), sessions })
+    }
+
+    fn or_finding<T>(&mut self, result: Result<T, rustls::Error>) -> Option<T> {
+        result
+            .map_err(|cause| {
+                let message = format!("TLS of listener `{}` cannot be set up: {cause}", self.listener.name);
+                self.findings.push(Diagnostic::error("tls", message));
+            })
+            .ok()
+    }
+
+    fn fingerprint(&self, certificates: &[(&Certificate, Option<Loaded>)], policies: &[Policy]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.tls.only_tls13, self.tls.strict_names, self.tls.tickets).hash(&mut hasher);
+        for (certificate, loaded) in certificates {
+            certificate.policy.hash(&mut hasher);
+            if let Some(loaded) = loaded {
+                (&loaded.bytes, &loaded.names).hash(&mut hasher);
+            }
+        }
+        for policy in policies {
+            match &policy.rule {
+                Rule::None => 0_u8.hash(&mut hasher),
+                Rule::Optional(ca) => (1_u8, ca).hash(&mut hasher),
+                Rule::Required(ca) => (2_u8, ca).hash(&mut hasher),
+            }
+        }
+        hasher.finish()
+    }
+}
+
+/// The means of resumption that a listener used under the very same rules before a reload.
+fn kept_sessions(rule: &Rule, tickets: bool, previous: Option<&Arc<ListenerTls>>) -> Option<Sessions> {
+    let same = |policy: &&Policy| policy.rule == *rule && policy.sessions.ticketer.is_some() == tickets;
+    previous?.policies.iter().find(same).map(|policy| policy.sessions.clone())
+}
