@@ -1,0 +1,32 @@
+//! Text to typed, spanned configuration, and everything that is wrong with it at once.
+//!
+//! [`load`] reads a file with its includes into a [`Config`] in which every value knows where it was written and whether it was
+//! written, defaulted or inherited; what is wrong comes as [`Diagnostic`]s, all of them. Nothing here executes anything.
+
+mod config;
+mod diagnostic;
+mod load;
+mod schema;
+mod source;
+mod tree;
+pub mod values;
+
+pub use config::Config;
+pub use diagnostic::{Diagnostic, Level, nearest};
+pub use load::{Loaded, load, load_text};
+pub use schema::{
+    AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Certificate,
+    ClientAuth, ClientAuthMode, Errors, EscapePolicy, FileMode, ForwardedHeaders, Global,
+    HeaderEdits, HeaderMatch, Health, Hsts, Limits, Listener, ListenerTimeouts, LoadedFile, Log,
+    LogLevel, LogTarget, Origin, PathParameters, Paths, Pool, Protocol, ProxyProtocol, RateKey,
+    RateLimit, Redirect, RedirectHttps, RedirectScheme, RedirectStatus, RequestId, Respond, Retry,
+    RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader,
+    Service, ServiceTimeouts, SlashPolicy, StripPrefix, Threads, TimeoutOverrides, Timeouts, Tls,
+    TlsVersion, UnknownNames, Val,
+};
+pub use source::{FileId, FsLoader, Loader, MAX_FILE_BYTES, Place, SourceFile, SourceMap, Span};
+pub use values::{
+    Address, Bind, ByteRate, ByteSize, FieldName, FieldValue, HostPattern, MethodName, Network,
+    Part, PathPattern, PathPrefix, Percent, Rate, Scope, Secret, Status, StatusSet, Template,
+    Token, Variable,
+};

@@ -1,0 +1,801 @@
+//! From the tree to typed values, reporting everything that is wrong on the way and going on.
+//!
+//! A value that cannot be read yields `None` after a diagnostic; its default or nothing takes its place, so that the
+//! rest can still be checked. No caller ever sees such a configuration, because there was an error.
+
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Description, Line, Out, Shape, Val, text_literal};
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::source::{FileId, Loader, SourceMap, Span};
+use crate::tree::{Entry, Kind, Node, Table};
+use crate::values::{Invalid, parse_duration, quoted};
+
+/// A type that a key can have.
+pub(crate) trait Value: Sized {
+    /// For schema and reference.
+    fn shape() -> Shape;
+
+    /// Reads it; `None` after at least one diagnostic.
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self>;
+
+    /// Writes it so that it reads back.
+    fn write(&self) -> Out;
+}
+
+/// A table with declared keys. Implemented by `section!`.
+pub(crate) trait Section: Sized {
+    fn description() -> Description;
+
+    fn read(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Option<Self>;
+
+    fn lines(&self) -> Vec<Line>;
+
+    /// What may be written instead of the table.
+    fn shorthand() -> Option<Shorthand<Self>> {
+        None
+    }
+}
+
+/// The shape of a shorthand, and how it is read.
+pub(crate) type Shorthand<T> = (Shape, fn(&Node, &mut Context<'_>) -> Option<T>);
+
+impl<T: Section> Value for T {
+    fn shape() -> Shape {
+        let table = Shape::Table(T::description());
+        match T::shorthand() {
+            Some((shape, _)) => Shape::AnyOf(vec![shape, table]),
+            None => table,
+        }
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match (&node.kind, T::shorthand()) {
+            (Kind::Table(table), _) => {
+                let mut reader = Reader::new(table, node.span);
+                let value = T::read(&mut reader, cx);
+                reader.finish(cx);
+                value
+            }
+            (_, Some((_, read))) => read(node, cx),
+            (_, None) => cx.wrong_type(node, "a table", None),
+        }
+    }
+
+    fn write(&self) -> Out {
+        Out::Table(self.lines())
+    }
+}
+
+/// What decoding needs to know and what it finds.
+pub(crate) struct Context<'a> {
+    pub(crate) sources: &'a SourceMap,
+    pub(crate) loader: &'a dyn Loader,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(sources: &'a SourceMap, loader: &'a dyn Loader) -> Self {
+        Self {
+            sources,
+            loader,
+            diagnostics: Vec::new(),
+        }
+    }
+
+    pub(crate) fn report(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Reports that a value has the wrong type.
+    pub(crate) fn wrong_type<T>(
+        &mut self,
+        node: &Node,
+        expected: &str,
+        example: Option<&str>,
+    ) -> Option<T> {
+        let message = format!("expected {expected}, found {}", node.kind.describe());
+        let diagnostic = Diagnostic::error("wrong-type", message)
+            .at(node.span, format!("this is {}", node.kind.describe()));
+        self.report(match example {
+            Some(example) => diagnostic.help(format!("write it as {example}")),
+            None => diagnostic,
+        });
+        None
+    }
+
+    /// Reports that a text is not what it should be, at the part that is to blame.
+    pub(crate) fn invalid<T>(&mut self, node: &Node, text: &str, error: Invalid) -> Option<T> {
+        let span = match (error.at, node.span) {
+            (Some(range), Some(span)) => Some(self.inside(span, text, range)),
+            (_, span) => span,
+        };
+        let diagnostic = Diagnostic::error("invalid-value", error.message).at(span, "");
+        self.report(match error.help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+        None
+    }
+
+    /// The span of some bytes of a string; of all of it when escapes make that unknowable.
+    pub(crate) fn inside(&self, span: Span, text: &str, range: std::ops::Range<usize>) -> Span {
+        let plain = self
+            .sources
+            .text(span)
+            .get(1..)
+            .is_some_and(|rest| rest.starts_with(text));
+        let start = span.start as usize + 1;
+        if plain && !range.is_empty() {
+            Span::new(span.file, start + range.start..start + range.end)
+        } else {
+            span
+        }
+    }
+
+    /// The path a text means: relative ones start from the directory of the file that names them.
+    pub(crate) fn path(&self, span: Option<Span>, text: &str) -> PathBuf {
+        let directory = span
+            .and_then(|span| self.sources.file(span.file))
+            .map(|file| file.directory.as_path());
+        directory.unwrap_or(Path::new("")).join(text)
+    }
+}
+
+/// Takes the keys of one table, and afterwards knows which were not asked for.
+pub(crate) struct Reader<'a> {
+    table: &'a Table,
+    pub(crate) span: Option<Span>,
+    known: Vec<&'static str>,
+    later: &'static [&'static str],
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(table: &'a Table, span: Option<Span>) -> Self {
+        Self {
+            table,
+            span,
+            known: Vec::new(),
+            later: &[],
+        }
+    }
+
+    /// The value of a key. Repeated keys (from merged files) have been reported before.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<&'a Node> {
+        self.entry(key).map(|entry| &entry.node)
+    }
+
+    pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
+        self.known.push(key);
+        self.table.entries.iter().find(|entry| entry.key == key)
+    }
+
+    /// Names keys of later versions, which are refused with their own message.
+    pub(crate) fn later(&mut self, keys: &'static [&'static str]) {
+        self.later = keys;
+    }
+
+    pub(crate) fn missing<T>(&self, key: &str, cx: &mut Context<'_>) -> Option<T> {
+        cx.report(
+            Diagnostic::error("missing-key", format!("the key `{key}` is missing"))
+                .at(self.span, format!("needs `{key}`")),
+        );
+        None
+    }
+
+    /// Reports every key that nothing asked for.
+    pub(crate) fn finish(self, cx: &mut Context<'_>) {
+        for entry in &self.table.entries {
+            if !self.known.contains(&entry.key.as_str()) {
+                cx.report(self.unknown(entry));
+            }
+        }
+    }
+
+    fn unknown(&self, entry: &Entry) -> Diagnostic {
+        let key = entry.key.as_str();
+        if self.later.contains(&key) {
+            return not_yet(&format!("`{key}`"), entry.key_span);
+        }
+        let diagnostic = Diagnostic::error("unknown-key", format!("unknown key {}", quoted(key)))
+            .at(entry.key_span, "not known here");
+        match nearest(key, self.known.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None => diagnostic.help(format!("the keys here are {}", self.known.join(", "))),
+        }
+    }
+}
+
+/// The error for what a later version will have.
+pub(crate) fn not_yet(what: &str, span: Option<Span>) -> Diagnostic {
+    Diagnostic::error(
+        "not-yet",
+        format!("{what} is not supported by this version"),
+    )
+    .at(span, "not supported yet")
+    .help("remove it; accepting it without effect would be worse")
+}
+
+/// Reads `key = default` as if the operator had written it, but without a place.
+pub(crate) fn default_value<T: Value>(text: &str) -> T {
+    let sources = SourceMap::default();
+    let mut cx = Context::new(&sources, &crate::load::NoLoader);
+    let (mut table, _) = crate::tree::parse(&format!("default = {text}"), FileId(0));
+    let node = table.entries.pop().map(|entry| forget_places(entry.node));
+    let value = node.and_then(|node| T::decode(&node, &mut cx));
+    #[allow(
+        clippy::expect_used,
+        reason = "defaults are literals of this crate; a test decodes every one of them"
+    )]
+    value.expect("a default reads as its type")
+}
+
+fn forget_places(node: Node) -> Node {
+    let kind = match node.kind {
+        Kind::Array(items) => Kind::Array(items.into_iter().map(forget_places).collect()),
+        Kind::Table(table) => Kind::Table(Table {
+            entries: table
+                .entries
+                .into_iter()
+                .map(|entry| Entry {
+                    key: entry.key,
+                    key_span: None,
+                    node: forget_places(entry.node),
+                })
+                .collect(),
+        }),
+        other => other,
+    };
+    Node { span: None, kind }
+}
+
+/// A section that is not written at all.
+pub(crate) fn absent<T: Section>(cx: &mut Context<'_>) -> Option<T> {
+    T::read(&mut Reader::new(&Table::default(), None), cx)
+}
+
+pub(crate) fn in_range<T: TryInto<u64> + Copy>(
+    value: T,
+    range: &RangeInclusive<u64>,
+    node: &Node,
+    cx: &mut Context<'_>,
+) -> Option<T> {
+    let number = value.try_into().unwrap_or(u64::MAX);
+    if range.contains(&number) {
+        return Some(value);
+    }
+    let message = format!(
+        "{number} is not between {} and {}",
+        range.start(),
+        range.end()
+    );
+    cx.report(Diagnostic::error("out-of-range", message).at(node.span, "out of range"));
+    None
+}
+
+impl Value for u64 {
+    fn shape() -> Shape {
+        Shape::Integer {
+            min: 0,
+            max: i64::MAX as u64,
+        }
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match node.kind {
+            Kind::Integer(Some(number)) => u64::try_from(number).ok().or_else(|| {
+                cx.report(
+                    Diagnostic::error("out-of-range", format!("{number} is negative"))
+                        .at(node.span, "must not be negative"),
+                );
+                None
+            }),
+            Kind::Integer(None) => {
+                cx.report(
+                    Diagnostic::error("out-of-range", "the number is too large")
+                        .at(node.span, "out of range"),
+                );
+                None
+            }
+            _ => {
+                let digits = match &node.kind {
+                    Kind::Text(text) if text.len() < 20 && text.parse::<u64>().is_ok() => {
+                        Some(format!("{text}, without quotes"))
+                    }
+                    _ => None,
+                };
+                cx.wrong_type(node, "an integer", digits.as_deref())
+            }
+        }
+    }
+
+    fn write(&self) -> Out {
+        Out::Inline(self.to_string())
+    }
+}
+
+impl Value for bool {
+    fn shape() -> Shape {
+        Shape::Boolean
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Boolean(value) => Some(*value),
+            Kind::Text(text) => {
+                let meant = match text.as_str() {
+                    "true" | "on" | "yes" => Some("true, without quotes"),
+                    "false" | "off" | "no" => Some("false, without quotes"),
+                    _ => None,
+                };
+                cx.wrong_type(node, "true or false", meant)
+            }
+            _ => cx.wrong_type(node, "true or false", None),
+        }
+    }
+
+    fn write(&self) -> Out {
+        Out::Inline(self.to_string())
+    }
+}
+
+/// A type written as a string.
+pub(crate) trait Text: Sized {
+    /// What it is, with an article.
+    const WHAT: &'static str;
+    /// One such, without quotes.
+    const EXAMPLE: &'static str;
+    /// The unit to suggest when a bare number is written.
+    const UNIT: Option<&'static str> = None;
+
+    fn parse(text: &str) -> Result<Self, Invalid>;
+
+    fn print(&self) -> String;
+}
+
+/// Reads a [`Text`], with its own words for a bare number.
+pub(crate) fn decode_text<T: Text>(node: &Node, cx: &mut Context<'_>) -> Option<T> {
+    match (&node.kind, T::UNIT) {
+        (Kind::Text(text), _) => {
+            T::parse(text).map_or_else(|error| cx.invalid(node, text, error), Some)
+        }
+        (Kind::Integer(Some(number)), Some(unit)) if *number >= 0 => {
+            let message = format!(
+                "`{number}` has no unit; {} is written as a string with one",
+                T::WHAT
+            );
+            cx.report(
+                Diagnostic::error("missing-unit", message)
+                    .at(node.span, "a bare number")
+                    .help(format!("write \"{number}{unit}\" if that is what you mean")),
+            );
+            None
+        }
+        _ => cx.wrong_type(node, T::WHAT, Some(&text_literal(T::EXAMPLE))),
+    }
+}
+
+/// Makes a type that reads from a string one that a key can have.
+macro_rules! text_value {
+    ($Type:ty, $what:literal, $example:literal $(, unit $unit:literal)?) => {
+        impl $crate::schema::Text for $Type {
+            const WHAT: &'static str = $what;
+            const EXAMPLE: &'static str = $example;
+            $(const UNIT: Option<&'static str> = Some($unit);)?
+
+            fn parse(text: &str) -> Result<Self, $crate::values::Invalid> {
+                text.parse()
+            }
+
+            fn print(&self) -> String {
+                self.to_string()
+            }
+        }
+
+        $crate::schema::text_value!(@value $Type);
+    };
+    (@value $Type:ty) => {
+        impl $crate::schema::Value for $Type {
+            fn shape() -> $crate::schema::Shape {
+                use $crate::schema::Text as _;
+                $crate::schema::Shape::Text { what: Self::WHAT, example: Self::EXAMPLE }
+            }
+
+            fn decode(node: &$crate::tree::Node, cx: &mut $crate::schema::Context<'_>) -> Option<Self> {
+                $crate::schema::decode::decode_text(node, cx)
+            }
+
+            fn write(&self) -> $crate::schema::Out {
+                use $crate::schema::Text as _;
+                $crate::schema::Out::Inline($crate::schema::text_literal(&self.print()))
+            }
+        }
+    };
+}
+pub(crate) use text_value;
+
+text_value!(crate::values::ByteSize, "a size", "8KiB", unit "B");
+text_value!(crate::values::ByteRate, "a rate of bytes", "240B/s", unit "B/s");
+text_value!(crate::values::Rate, "a rate", "50/s", unit "/s");
+text_value!(crate::values::Percent, "a percentage", "20%", unit "%");
+text_value!(crate::values::HostPattern, "a host", "api.example.com");
+text_value!(crate::values::MethodName, "a method", "GET");
+text_value!(crate::values::FieldName, "a header name", "x-request-id");
+text_value!(crate::values::FieldValue, "a header value", "no-store");
+text_value!(crate::values::Token, "a token", "websocket");
+text_value!(crate::values::Bind, "an address to listen on", "0.0.0.0:80");
+text_value!(crate::values::Address, "an address", "127.0.0.1:8080");
+text_value!(crate::values::Network, "a network", "10.0.0.0/8");
+text_value!(
+    crate::values::Template,
+    "a text with variables",
+    "https://{host}{path}"
+);
+text_value!(crate::values::PathPrefix, "a path", "/v1");
+text_value!(
+    crate::values::Secret,
+    "the place of a secret",
+    "env:API_KEY"
+);
+
+impl Text for Duration {
+    const WHAT: &'static str = "a duration";
+    const EXAMPLE: &'static str = "10s";
+    const UNIT: Option<&'static str> = Some("s");
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        parse_duration(text)
+    }
+
+    fn print(&self) -> String {
+        crate::values::format_duration(*self)
+    }
+}
+
+text_value!(@value Duration);
+
+impl Text for String {
+    const WHAT: &'static str = "a string";
+    const EXAMPLE: &'static str = "text";
+
+    fn parse(text: &str) -> Result<Self, Invalid> {
+        Ok(text.to_owned())
+    }
+
+    fn print(&self) -> String {
+        self.clone()
+    }
+}
+
+text_value!(@value String);
+
+impl Value for PathBuf {
+    fn shape() -> Shape {
+        Shape::Text {
+            what: "a file path",
+            example: "site.pem",
+        }
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Text(text) if text.is_empty() => {
+                cx.invalid(node, text, Invalid::new("an empty string is not a path"))
+            }
+            Kind::Text(text) if text.contains('\0') => {
+                cx.invalid(node, text, Invalid::new("a path must not hold a NUL"))
+            }
+            Kind::Text(text) => Some(cx.path(node.span, text)),
+            _ => cx.wrong_type(node, "a file path", Some("\"site.pem\"")),
+        }
+    }
+
+    fn write(&self) -> Out {
+        Out::Inline(text_literal(&self.display().to_string()))
+    }
+}
+
+/// `"off"`, or a value.
+impl<T: Value> Value for Option<T> {
+    fn shape() -> Shape {
+        Shape::AnyOf(vec![T::shape(), Shape::Words(vec![("off", "None.")])])
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Text(text) if text == "off" => Some(None),
+            Kind::Boolean(false) => cx.wrong_type(node, "a value or \"off\"", Some("\"off\"")),
+            _ => T::decode(node, cx).map(Some),
+        }
+    }
+
+    fn write(&self) -> Out {
+        self.as_ref()
+            .map_or_else(|| Out::Inline("\"off\"".to_owned()), T::write)
+    }
+}
+
+/// A list; one value alone stands for a list of one.
+impl<T: Value> Value for Vec<Val<T>> {
+    fn shape() -> Shape {
+        Shape::AnyOf(vec![T::shape(), Shape::List(Box::new(T::shape()))])
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        let item = |node: &Node, cx: &mut Context<'_>| {
+            T::decode(node, cx).map(|value| match node.span {
+                Some(span) => Val::written(value, Some(span)),
+                None => Val::default_value(value),
+            })
+        };
+        match &node.kind {
+            // Broken items are left out, not the list: the others still want checking.
+            Kind::Array(items) => Some(items.iter().filter_map(|node| item(node, cx)).collect()),
+            _ => item(node, cx).map(|value| vec![value]),
+        }
+    }
+
+    fn write(&self) -> Out {
+        let mut tables = Vec::new();
+        let mut inline = Vec::new();
+        for item in self {
+            match item.value.write() {
+                Out::Table(lines) => tables.push((item.span, lines)),
+                other => inline.extend(other.inline()),
+            }
+        }
+        if tables.is_empty() {
+            Out::Inline(format!("[{}]", inline.join(", ")))
+        } else {
+            Out::Tables(tables)
+        }
+    }
+}
+
+/// A table whose keys are the operator's.
+impl<K: Text + Eq, V: Value> Value for Vec<(Val<K>, Val<V>)> {
+    fn shape() -> Shape {
+        Shape::Map {
+            key: K::WHAT,
+            example: K::EXAMPLE,
+            value: Box::new(V::shape()),
+        }
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        let Kind::Table(table) = &node.kind else {
+            return cx.wrong_type(node, "a table", None);
+        };
+        let mut found: Self = Vec::new();
+        for entry in &table.entries {
+            let key_node = Node {
+                span: entry.key_span,
+                kind: Kind::Text(entry.key.clone()),
+            };
+            let key = K::parse(&entry.key)
+                .map_or_else(|error| cx.invalid(&key_node, &entry.key, error), Some);
+            let value = V::decode(&entry.node, cx);
+            let (Some(key), Some(value)) = (key, value) else {
+                continue;
+            };
+            if let Some((first, _)) = found.iter().find(|(known, _)| known.value == key) {
+                let message = format!("{} is written twice", quoted(&key.print()));
+                cx.report(
+                    Diagnostic::error("duplicate-key", message)
+                        .at(entry.key_span, "second time here")
+                        .note(first.span, "first time here"),
+                );
+                continue;
+            }
+            found.push((
+                Val::written(key, entry.key_span),
+                Val::written(value, entry.node.span),
+            ));
+        }
+        Some(found)
+    }
+
+    fn write(&self) -> Out {
+        Out::Table(
+            self.iter()
+                .map(|(key, value)| Line::of(key.print(), value, value.value.write()))
+                .collect(),
+        )
+    }
+}
+
+/// Declares an enum written as one of some words.
+macro_rules! choice {
+    (
+        $(#[doc = $doc:literal])+
+        pub enum $Name:ident { $($(#[doc = $word_doc:literal])+ $Variant:ident = $word:literal,)+ }
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $Name { $($(#[doc = $word_doc])+ $Variant,)+ }
+
+        impl $Name {
+            /// The word it is written as.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$Variant => $word,)+ }
+            }
+        }
+
+        impl std::fmt::Display for $Name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl $crate::schema::Value for $Name {
+            fn shape() -> $crate::schema::Shape {
+                $crate::schema::Shape::Words(vec![$(($word, concat!($($word_doc),+).trim_ascii())),+])
+            }
+
+            fn decode(node: &$crate::tree::Node, cx: &mut $crate::schema::Context<'_>) -> Option<Self> {
+                match $crate::schema::decode::word(node, &[$($word),+], cx)? {
+                    $($word => Some(Self::$Variant),)+
+                    _ => None,
+                }
+            }
+
+            fn write(&self) -> $crate::schema::Out {
+                $crate::schema::Out::Inline($crate::schema::text_literal(self.as_str()))
+            }
+        }
+    };
+}
+pub(crate) use choice;
+
+/// Reads one of some words.
+pub(crate) fn word(
+    node: &Node,
+    words: &[&'static str],
+    cx: &mut Context<'_>,
+) -> Option<&'static str> {
+    let list = words
+        .iter()
+        .map(|word| format!("\"{word}\""))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let Kind::Text(text) = &node.kind else {
+        return cx.wrong_type(node, &format!("one of {list}"), None);
+    };
+    let found = words.iter().copied().find(|word| word == text);
+    if found.is_none() {
+        let diagnostic = Diagnostic::error(
+            "invalid-value",
+            format!("{} is not one of {list}", quoted(text)),
+        )
+        .at(node.span, "");
+        cx.report(match nearest(text, words.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean \"{near}\"?")),
+            None => diagnostic,
+        });
+    }
+    found
+}
+
+/// Declares a table: each key once, with text, type, bounds and default.
+///
+/// The modes of a key: `default T = literal`, `optional T`, `required T`, `table T` (a section with defaults of its
+/// own), `named String` (a name made up when it is absent), `key String` (the key this table is under), `group T` (several keys read together).
+macro_rules! section {
+    (
+        $(#[doc = $doc:literal])+
+        pub struct $Name:ident {
+            $($(#[doc = $field_doc:literal])+ $field:ident : $mode:ident $Type:ty $([$range:expr])? $(= $default:expr)?,)*
+        }
+        $(not yet: $($later:literal),+;)?
+        $(shorthand: $shape:expr, $shorthand:path;)?
+    ) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, PartialEq)]
+        pub struct $Name {
+            $($(#[doc = $field_doc])+ pub $field: $crate::schema::section!(@type $mode $Type),)*
+        }
+
+        impl $crate::schema::Section for $Name {
+            fn description() -> $crate::schema::Description {
+                let mut fields = Vec::new();
+                $($crate::schema::section!(@describe fields $mode $field ($Type) concat!($($field_doc, "\n"),+), ($($range)?) ($($default)?));)*
+                $crate::schema::Description { doc: concat!($($doc, "\n"),+), fields }
+            }
+
+            fn read(reader: &mut $crate::schema::Reader<'_>, cx: &mut $crate::schema::Context<'_>) -> Option<Self> {
+                $(reader.later(&[$($later),+]);)?
+                $(let $field = $crate::schema::section!(@read reader cx $mode $field ($Type) ($($range)?) ($($default)?));)*
+                Some(Self { $($field: $field?,)* })
+            }
+
+            fn lines(&self) -> Vec<$crate::schema::Line> {
+                let mut lines = Vec::new();
+                $($crate::schema::section!(@lines lines self $mode $field);)*
+                lines
+            }
+
+            $(fn shorthand() -> Option<$crate::schema::decode::Shorthand<Self>> {
+                Some(($shape, $shorthand))
+            })?
+        }
+    };
+
+    (@type default $Type:ty) => { $crate::schema::Val<$Type> };
+    (@type required $Type:ty) => { $crate::schema::Val<$Type> };
+    (@type table $Type:ty) => { $crate::schema::Val<$Type> };
+    (@type key $Type:ty) => { $crate::schema::Val<$Type> };
+    (@type named $Type:ty) => { $crate::schema::Val<$Type> };
+    (@type optional $Type:ty) => { Option<$crate::schema::Val<$Type>> };
+    (@type group $Type:ty) => { $Type };
+
+    (@describe $fields:ident key $field:ident ($Type:ty) $doc:expr, () ()) => {};
+    (@describe $fields:ident group $field:ident ($Type:ty) $doc:expr, () ()) => { $fields.extend(<$Type>::fields()) };
+    (@describe $fields:ident $mode:ident $field:ident ($Type:ty) $doc:expr, ($($range:expr)?) ($($default:expr)?)) => {
+        $fields.push($crate::schema::Field {
+            key: stringify!($field),
+            doc: $doc,
+            default: $crate::schema::section!(@default $($default)?),
+            required: stringify!($mode) == "required",
+            shape: <$Type as $crate::schema::Value>::shape()$(.within(&$range))?,
+        })
+    };
+    (@default) => { None };
+    (@default $default:expr) => { Some(stringify!($default).to_owned()) };
+
+    (@read $reader:ident $cx:ident key $field:ident ($Type:ty) () ()) => {
+        Some($crate::schema::Val::default_value(<$Type>::default()))
+    };
+    (@read $reader:ident $cx:ident group $field:ident ($Type:ty) () ()) => { Some(<$Type>::read_group($reader, $cx)) };
+    (@read $reader:ident $cx:ident named $field:ident ($Type:ty) () ()) => {
+        Some($reader.take(stringify!($field)).and_then(|node| {
+            let value = <$Type as $crate::schema::Value>::decode(node, $cx)?;
+            Some($crate::schema::Val::written(value, node.span))
+        }).unwrap_or_else(|| $crate::schema::Val::default_value(<$Type>::default())))
+    };
+    (@read $reader:ident $cx:ident table $field:ident ($Type:ty) () ()) => {
+        match $reader.entry(stringify!($field)) {
+            Some(entry) => <$Type as $crate::schema::Value>::decode(&entry.node, $cx)
+                .map(|value| $crate::schema::Val::written(value, entry.key_span)),
+            None => $crate::schema::decode::absent::<$Type>($cx).map($crate::schema::Val::default_value),
+        }
+    };
+    (@read $reader:ident $cx:ident default $field:ident ($Type:ty) ($($range:expr)?) ($default:expr)) => {{
+        let written = $reader.take(stringify!($field)).and_then(|node| {
+            let value = <$Type as $crate::schema::Value>::decode(node, $cx)?;
+            $(let value = $crate::schema::decode::in_range(value, &$range, node, $cx)?;)?
+            Some($crate::schema::Val::written(value, node.span))
+        });
+        Some(written.unwrap_or_else(|| $crate::schema::Val::default_value(
+            $crate::schema::decode::default_value::<$Type>(stringify!($default)))))
+    }};
+    (@read $reader:ident $cx:ident optional $field:ident ($Type:ty) ($($range:expr)?) ()) => {
+        Some($reader.take(stringify!($field)).and_then(|node| {
+            let value = <$Type as $crate::schema::Value>::decode(node, $cx)?;
+            $(let value = $crate::schema::decode::in_range(value, &$range, node, $cx)?;)?
+            Some($crate::schema::Val::written(value, node.span))
+        }))
+    };
+    (@read $reader:ident $cx:ident required $field:ident ($Type:ty) ($($range:expr)?) ()) => {
+        match $reader.take(stringify!($field)) {
+            Some(node) => <$Type as $crate::schema::Value>::decode(node, $cx)
+                $(.and_then(|value| $crate::schema::decode::in_range(value, &$range, node, $cx)))?
+                .map(|value| $crate::schema::Val::written(value, node.span)),
+            None => $reader.missing(stringify!($field), $cx),
+        }
+    };
+
+    (@lines $lines:ident $self:ident key $field:ident) => {};
+    (@lines $lines:ident $self:ident group $field:ident) => { $lines.extend($self.$field.group_lines()) };
+    (@lines $lines:ident $self:ident optional $field:ident) => {
+        if let Some(value) = &$self.$field {
+            $lines.push($crate::schema::Line::of(stringify!($field), value, $crate::schema::Value::write(&value.value)));
+        }
+    };
+    (@lines $lines:ident $self:ident $mode:ident $field:ident) => {
+        $lines.push($crate::schema::Line::of(stringify!($field), &$self.$field, $crate::schema::Value::write(&$self.$field.value)))
+    };
+}
+pub(crate) use section;

@@ -1,0 +1,59 @@
+//! `[global]`: the process as a whole.
+
+use std::time::Duration;
+
+use super::{Context, Out, Shape, Value, section, text_literal};
+use crate::tree::{Kind, Node};
+
+section! {
+    /// The process as a whole.
+    pub struct Global {
+        /// How many worker threads carry traffic: a number, or `"auto"` for one per available processor.
+        threads: default Threads = "auto",
+        /// The most client connections open at once, over all listeners. Beyond it new connections are closed and counted.
+        max_connections: default u64 [1..=10_000_000] = 20000,
+        /// How long a graceful stop waits for exchanges in progress before it ends them.
+        shutdown_timeout: default Duration = "30s",
+    }
+    not yet: "user", "group", "chroot", "pidfile", "pid_file";
+}
+
+/// A number of worker threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Threads {
+    /// As many as there are processors this process may use.
+    Auto,
+    /// This many, from 1 to 1024.
+    Count(u64),
+}
+
+impl Value for Threads {
+    fn shape() -> Shape {
+        Shape::AnyOf(vec![
+            Shape::Words(vec![("auto", "One per available processor.")]),
+            Shape::Integer { min: 1, max: 1024 },
+        ])
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Text(text) if text == "auto" => Some(Self::Auto),
+            Kind::Integer(_) => {
+                let count = u64::decode(node, cx)?;
+                super::decode::in_range(count, &(1..=1024), node, cx).map(Self::Count)
+            }
+            _ => cx.wrong_type(
+                node,
+                "a number of threads or \"auto\"",
+                Some("\"auto\" or 4"),
+            ),
+        }
+    }
+
+    fn write(&self) -> Out {
+        match self {
+            Self::Auto => Out::Inline(text_literal("auto")),
+            Self::Count(count) => count.write(),
+        }
+    }
+}

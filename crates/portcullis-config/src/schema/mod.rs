@@ -1,0 +1,116 @@
+//! The layout of the configuration, each key declared once.
+//!
+//! A `section!` names its keys with type, default, bounds and text; from that one declaration come the struct, its decoding,
+//! the JSON Schema, the reference page and the dump. Checks that need more than one value are in `validate`.
+
+mod admin;
+mod decode;
+mod describe;
+mod global;
+mod health;
+mod limit;
+mod listener;
+mod log;
+mod page;
+mod pool;
+mod rewrite;
+mod route;
+mod service;
+mod timeouts;
+mod tls;
+mod write;
+
+pub use admin::{Admin, AdminHttp, AdminLevel, AdminSocket, FileMode};
+pub use global::{Global, Threads};
+pub use health::Health;
+pub use limit::{RateKey, RateLimit};
+pub use listener::{
+    EscapePolicy, ForwardedHeaders, Hsts, Limits, Listener, PathParameters, Paths, Protocol,
+    ProxyProtocol, RedirectHttps, RequestId, ServerHeader, SlashPolicy,
+};
+pub use log::{AccessFormat, AccessLog, Log, LogLevel, LogTarget};
+pub use page::{Errors, LoadedFile};
+pub use pool::{Pool, Retry, RetryCause, RetryMethods};
+pub use rewrite::{HeaderEdits, Rewrite, StripPrefix};
+pub use route::{
+    HeaderMatch, Redirect, RedirectScheme, RedirectStatus, Respond, Route, RouteAction,
+};
+pub use service::{Balance, Server, Service};
+pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};
+pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownNames};
+
+pub(crate) use decode::{Context, Reader, Section, Text, Value, choice, section, text_value};
+pub(crate) use describe::{Description, Field, Shape};
+pub(crate) use write::{Line, Out, text_literal};
+
+use std::ops::Deref;
+
+use crate::source::Span;
+
+/// How a value came to be what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// It is written at this place.
+    Written,
+    /// It is not written anywhere.
+    Default,
+    /// It is written elsewhere, in a more general place.
+    Inherited,
+}
+
+/// A value of the configuration, with where it was written.
+///
+/// Two of them are equal when their values are, wherever they were written.
+#[derive(Clone, Debug)]
+pub struct Val<T> {
+    /// The value itself.
+    pub value: T,
+    /// Where it was written, or the place it is inherited from; `None` for a default.
+    pub span: Option<Span>,
+    /// How it came to be.
+    pub origin: Origin,
+}
+
+impl<T> Val<T> {
+    /// A value written at a place.
+    #[must_use]
+    pub fn written(value: T, span: Option<Span>) -> Self {
+        Self {
+            value,
+            span,
+            origin: Origin::Written,
+        }
+    }
+
+    /// A value nobody wrote.
+    #[must_use]
+    pub fn default_value(value: T) -> Self {
+        Self {
+            value,
+            span: None,
+            origin: Origin::Default,
+        }
+    }
+
+    /// Whether the operator wrote it here.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.origin == Origin::Written
+    }
+}
+
+impl<T> Deref for Val<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: PartialEq> PartialEq for Val<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Val<T> {}

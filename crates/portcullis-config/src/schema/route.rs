@@ -1,0 +1,353 @@
+//! `[[route]]`: which requests, and what becomes of them.
+
+use super::{
+    Context, Field, Line, LoadedFile, Out, RateLimit, Reader, Rewrite, RouteTimeouts, Shape, Val,
+    Value, choice, section, text_literal,
+};
+use crate::diagnostic::Diagnostic;
+use crate::tree::{Kind, Node, Table};
+use crate::values::{
+    ByteSize, FieldName, FieldValue, HostPattern, Invalid, MethodName, PathPattern, Status,
+    Template, Token,
+};
+
+section! {
+    /// Which requests, and what becomes of them. The most special route wins: by host, then path, then method, then headers, then
+    /// order in the file.
+    pub struct Route {
+        /// Its name in logs and metrics; `route-N` by position when absent.
+        name: named String,
+        /// The listeners it serves; all when absent.
+        listeners: optional Vec<Val<String>>,
+        /// The hosts it is for: names, or `"*.example.com"` for everything below. Any when absent.
+        hosts: optional Vec<Val<HostPattern>>,
+        /// The paths it is for: `"/v1"` for that and everything below it, or `{ exact = "/x" }`. Any when absent.
+        path: optional PathPattern,
+        /// The methods it is for. Any but CONNECT and TRACE when absent.
+        methods: optional Vec<Val<MethodName>>,
+        /// Headers the request must have: with a value, with any (`true`), or not (`false`).
+        headers: default Vec<(Val<FieldName>, Val<HeaderMatch>)> = {},
+        /// What becomes of the request: one of `service`, `redirect`, `respond`.
+        action: group RouteAction,
+        /// What is changed on the way to the service and back.
+        rewrite: optional Rewrite,
+        /// The protocols a client may upgrade to; none when empty.
+        upgrade: default Vec<Val<Token>> = ["websocket"],
+        /// The most bytes of a request body, or `"off"`, instead of the listener's.
+        body_limit: optional Option<ByteSize>,
+        /// How often one client may ask.
+        rate_limit: optional RateLimit,
+        /// Timeouts, instead of the service's and the listener's.
+        timeouts: default RouteTimeouts = {},
+    }
+    not yet: "split", "mirror", "query", "priority", "cache", "auth";
+}
+
+/// What becomes of a request that a route is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RouteAction {
+    /// It is forwarded to the service of this name.
+    Service(Val<String>),
+    /// It is answered with a redirect.
+    Redirect(Val<Redirect>),
+    /// It is answered with a fixed response.
+    Respond(Val<Respond>),
+}
+
+section! {
+    /// A redirect: to a whole address, or with parts of the request's own replaced.
+    pub struct Redirect {
+        /// The address, such as `"https://{host}{uri}"`.
+        to: optional Template,
+        /// The scheme, everything else as it was.
+        scheme: optional RedirectScheme,
+        /// The host (and port), everything else as it was.
+        host: optional Template,
+        /// The path, everything else as it was.
+        path: optional Template,
+        /// 301 and 302 let clients turn POST into GET; 307 and 308 do not. 301 and 308 are remembered.
+        status: default RedirectStatus = 308,
+    }
+    shorthand: Shape::Text { what: "a text with variables", example: "https://{host}{uri}" }, redirect_to;
+}
+
+/// An address alone: `redirect = "https://{host}{uri}"`.
+fn redirect_to(node: &Node, cx: &mut Context<'_>) -> Option<Redirect> {
+    let to = Template::decode(node, cx)?;
+    Some(Redirect {
+        to: Some(Val::written(to, node.span)),
+        scheme: None,
+        host: None,
+        path: None,
+        status: Val::default_value(RedirectStatus::default()),
+    })
+}
+
+section! {
+    /// A fixed response.
+    pub struct Respond {
+        /// Its status.
+        status: default Status = 200,
+        /// Its body.
+        body: optional String,
+        /// A file that is its body, instead of `body`.
+        body_file: optional LoadedFile,
+        /// Its headers.
+        headers: default Vec<(Val<FieldName>, Val<FieldValue>)> = {},
+    }
+}
+
+choice! {
+    /// A scheme to redirect to.
+    pub enum RedirectScheme {
+        /// Plain HTTP.
+        Http = "http",
+        /// HTTPS.
+        Https = "https",
+    }
+}
+
+/// The status of a redirect: 301, 302, 303, 307 or 308.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RedirectStatus(u16);
+
+impl RedirectStatus {
+    /// The number.
+    #[must_use]
+    pub fn code(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for RedirectStatus {
+    fn default() -> Self {
+        Self(308)
+    }
+}
+
+impl Value for RedirectStatus {
+    fn shape() -> Shape {
+        Shape::Integer { min: 301, max: 308 }
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        let code = u64::decode(node, cx)?;
+        match u16::try_from(code) {
+            Ok(code @ (301 | 302 | 303 | 307 | 308)) => Some(Self(code)),
+            _ => {
+                let diagnostic = Diagnostic::error(
+                    "out-of-range",
+                    format!("{code} is not a status of a redirect"),
+                )
+                .at(node.span, "");
+                cx.report(
+                    diagnostic.help("write 308 (permanent), 307 (temporary), 301, 302 or 303"),
+                );
+                None
+            }
+        }
+    }
+
+    fn write(&self) -> Out {
+        Out::Inline(self.0.to_string())
+    }
+}
+
+impl RouteAction {
+    pub(super) fn fields() -> Vec<Field> {
+        let field = |key, doc, shape| Field {
+            key,
+            doc,
+            default: None,
+            required: false,
+            shape,
+        };
+        vec![
+            field("service", "Forward to this service.", String::shape()),
+            field("redirect", "Answer with a redirect.", Redirect::shape()),
+            field("respond", "Answer with a fixed response.", Respond::shape()),
+        ]
+    }
+
+    /// Reads the one key of the three that must be there. Anything else is reported, and a stand-in given.
+    pub(super) fn read_group(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Self {
+        let written: Vec<_> = ["service", "redirect", "respond"]
+            .iter()
+            .filter_map(|key| reader.entry(key))
+            .collect();
+        let mut actions = Vec::new();
+        for entry in &written {
+            let span = entry.node.span;
+            actions.extend(match entry.key.as_str() {
+                "service" => String::decode(&entry.node, cx)
+                    .map(|name| Self::Service(Val::written(name, span))),
+                "redirect" => Redirect::decode(&entry.node, cx)
+                    .map(|to| Self::Redirect(Val::written(to, span))),
+                _ => Respond::decode(&entry.node, cx)
+                    .map(|with| Self::Respond(Val::written(with, span))),
+            });
+        }
+        match written.as_slice() {
+            [] => cx.report(
+                Diagnostic::error(
+                    "no-action",
+                    "the route does not say what becomes of its requests",
+                )
+                .at(reader.span, "this route")
+                .help(
+                    "give it one of `service = \"...\"`, `redirect = { ... }`, `respond = { ... }`",
+                ),
+            ),
+            [first, second, ..] => cx.report(
+                Diagnostic::error(
+                    "two-actions",
+                    format!("the route has both `{}` and `{}`", first.key, second.key),
+                )
+                .at(second.key_span, "second action")
+                .note(first.key_span, "first action")
+                .help(
+                    "a route does one of `service`, `redirect`, `respond`; make two routes of it",
+                ),
+            ),
+            [_] => {}
+        }
+        actions.into_iter().next().unwrap_or_else(Self::stand_in)
+    }
+
+    fn stand_in() -> Self {
+        let respond = Respond {
+            status: Val::default_value(super::decode::default_value("200")),
+            body: None,
+            body_file: None,
+            headers: Val::default_value(Vec::new()),
+        };
+        Self::Respond(Val::default_value(respond))
+    }
+
+    pub(super) fn group_lines(&self) -> Vec<Line> {
+        vec![match self {
+            Self::Service(name) => Line::of("service", name, name.value.write()),
+            Self::Redirect(redirect) => Line::of("redirect", redirect, redirect.value.write()),
+            Self::Respond(respond) => Line::of("respond", respond, respond.value.write()),
+        }]
+    }
+}
+
+/// What a header of the request must be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HeaderMatch {
+    /// There, with exactly this value.
+    Value(FieldValue),
+    /// There, whatever its value.
+    Present,
+    /// Not there.
+    Absent,
+}
+
+impl Value for HeaderMatch {
+    fn shape() -> Shape {
+        Shape::AnyOf(vec![FieldValue::shape(), Shape::Boolean])
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Boolean(true) => Some(Self::Present),
+            Kind::Boolean(false) => Some(Self::Absent),
+            Kind::Text(_) => FieldValue::decode(node, cx).map(Self::Value),
+            _ => cx.wrong_type(
+                node,
+                "a value, true (present) or false (absent)",
+                Some("\"blue\", true or false"),
+            ),
+        }
+    }
+
+    fn write(&self) -> Out {
+        Out::Inline(match self {
+            Self::Value(value) => text_literal(value.as_str()),
+            Self::Present => "true".to_owned(),
+            Self::Absent => "false".to_owned(),
+        })
+    }
+}
+
+impl Value for PathPattern {
+    fn shape() -> Shape {
+        let text = || Shape::Text {
+            what: "a path",
+            example: "/v1",
+        };
+        let field = |key, doc| Field {
+            key,
+            doc,
+            default: None,
+            required: false,
+            shape: text(),
+        };
+        let fields = vec![
+            field("exact", "This path alone."),
+            field(
+                "prefix",
+                "This path and everything below it; the same as the path alone.",
+            ),
+        ];
+        Shape::AnyOf(vec![
+            text(),
+            Shape::Table(super::Description {
+                doc: "One of `exact` and `prefix`.",
+                fields,
+            }),
+        ])
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Text(text) => {
+                Self::prefix(text).map_or_else(|error| cx.invalid(node, text, error), Some)
+            }
+            Kind::Table(table) => path_table(table, node, cx),
+            _ => cx.wrong_type(node, "a path", Some("\"/v1\" or { exact = \"/v1\" }")),
+        }
+    }
+
+    fn write(&self) -> Out {
+        Out::Inline(match self {
+            Self::Prefix(path) => text_literal(path),
+            Self::Exact(path) => format!("{{ exact = {} }}", text_literal(path)),
+        })
+    }
+}
+
+fn path_table(table: &Table, node: &Node, cx: &mut Context<'_>) -> Option<PathPattern> {
+    let mut reader = Reader::new(table, node.span);
+    reader.later(&["regex", "glob", "suffix"]);
+    let mut read = |key, make: fn(&str) -> Result<PathPattern, Invalid>, cx: &mut Context<'_>| {
+        reader.take(key).map(|node| match &node.kind {
+            Kind::Text(text) => make(text).map_or_else(|error| cx.invalid(node, text, error), Some),
+            _ => cx.wrong_type(node, "a path", Some("\"/v1\"")),
+        })
+    };
+    let exact = read("exact", PathPattern::exact, cx);
+    let prefix = read("prefix", PathPattern::prefix, cx);
+    let empty = table.entries.is_empty();
+    reader.finish(cx);
+    match (exact, prefix) {
+        (Some(_), Some(_)) => {
+            cx.report(
+                Diagnostic::error("invalid-value", "a path is either `exact` or `prefix`")
+                    .at(node.span, "both are given"),
+            );
+            None
+        }
+        (Some(path), None) | (None, Some(path)) => path,
+        (None, None) => {
+            if empty {
+                cx.report(
+                    Diagnostic::error("missing-key", "the path is empty")
+                        .at(node.span, "needs `exact` or `prefix`"),
+                );
+            }
+            None
+        }
+    }
+}
