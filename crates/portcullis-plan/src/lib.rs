@@ -6,23 +6,33 @@
 //! tests and the data plane run the very same code.
 
 pub mod answer;
+pub mod balance;
+mod calendar;
 pub mod decide;
+mod digits;
 pub mod domains;
 pub mod facts;
 #[cfg(test)]
 mod fixture;
 pub mod forwarded;
 pub mod headers;
+pub mod health;
 mod ids;
+pub mod limit;
+pub mod live;
+pub mod log_format;
 mod moment;
 pub mod networks;
 pub mod normalize;
 pub mod outcome;
 pub mod plan;
+pub mod proxy_protocol;
 pub mod route;
+pub mod variables;
 
 pub use decide::{Answer, Decision, Forward, Refusal, decide};
 pub use facts::{Facts, Fields, Scheme, TlsFacts};
+pub use live::Live;
 pub use ids::{LimitId, ListenerId, RouteId, ServerId, ServiceId, TlsPolicyId, WorkerId};
 pub use moment::Moment;
 pub use networks::Networks;

@@ -1,5 +1,7 @@
 //! What became of one request: the one record that feeds log, counters and traces.
 
+use std::time::Duration;
+
 use crate::facts::Fields;
 use crate::{Moment, RouteId, ServerId, ServiceId};
 
@@ -119,7 +121,9 @@ pub struct Timings {
     pub response: Option<Moment>,
     /// The end.
     pub end: Moment,
-    /// Wall clock at the end, nanoseconds since 1970.
+    /// How long the TLS handshake took; only with the first request of a connection.
+    pub handshake: Option<Duration>,
+    /// Wall clock at the end (before it: now), nanoseconds since 1970; 0 if it was not read yet.
     pub wall_nanos: u64,
 }
 

@@ -1,0 +1,129 @@
+//! Distributions of durations, in the buckets that OpenTelemetry advises for HTTP and one of a millisecond below them.
+
+use std::time::Duration;
+
+use super::counter::Counter;
+
+/// Upper bounds of the buckets in seconds, inclusive; the last bucket has none.
+pub const BOUNDS: [f64; 15] = [
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+
+/// The same in nanoseconds.
+const BOUND_NANOS: [u64; 15] = [
+    1_000_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    75_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    750_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    7_500_000_000,
+    10_000_000_000,
+];
+
+/// Counts of durations by bucket; one writer, like [`Counter`].
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [Counter; BOUNDS.len() + 1],
+    sum_nanos: Counter,
+}
+
+impl Histogram {
+    /// Counts one duration.
+    #[inline]
+    pub fn observe(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        let bucket = BOUND_NANOS.partition_point(|bound| *bound < nanos);
+        if let Some(counter) = self.buckets.get(bucket) {
+            counter.add(1);
+        }
+        self.sum_nanos.add(nanos);
+    }
+
+    /// Adds what was counted to `totals`.
+    pub fn add_to(&self, totals: &mut HistogramTotals) {
+        for (sum, counter) in totals.buckets.iter_mut().zip(&self.buckets) {
+            *sum += counter.total();
+        }
+        totals.sum_nanos = totals.sum_nanos.wrapping_add(self.sum_nanos.total());
+    }
+}
+
+/// A histogram as readers get it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HistogramTotals {
+    /// Durations per bucket, not cumulative; the last one is above every bound.
+    pub buckets: [u64; BOUNDS.len() + 1],
+    /// Sum of all durations in nanoseconds.
+    pub sum_nanos: u64,
+}
+
+impl HistogramTotals {
+    /// How many durations were counted.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().sum()
+    }
+
+    /// Sum of all durations in seconds.
+    #[must_use]
+    pub fn sum_seconds(&self) -> f64 {
+        self.sum_nanos as f64 / 1e9
+    }
+
+    /// Adds another histogram to this one.
+    pub fn merge(&mut self, other: &Self) {
+        for (sum, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            *sum += more;
+        }
+        self.sum_nanos = self.sum_nanos.wrapping_add(other.sum_nanos);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket_of(duration: Duration) -> Option<usize> {
+        let histogram = Histogram::default();
+        histogram.observe(duration);
+        let mut totals = HistogramTotals::default();
+        histogram.add_to(&mut totals);
+        totals.buckets.iter().position(|count| *count == 1)
+    }
+
+    #[test]
+    fn bounds_are_inclusive() {
+        assert_eq!(bucket_of(Duration::ZERO), Some(0));
+        assert_eq!(bucket_of(Duration::from_millis(1)), Some(0));
+        assert_eq!(bucket_of(Duration::from_nanos(1_000_001)), Some(1));
+        assert_eq!(bucket_of(Duration::from_secs(10)), Some(14));
+        assert_eq!(bucket_of(Duration::from_secs(11)), Some(15));
+    }
+
+    #[test]
+    fn both_tables_of_bounds_agree() {
+        for (seconds, nanos) in BOUNDS.iter().zip(BOUND_NANOS) {
+            assert_eq!((seconds * 1e9).round() as u64, nanos);
+        }
+    }
+
+    #[test]
+    fn totals_merge() {
+        let histogram = Histogram::default();
+        histogram.observe(Duration::from_millis(2));
+        let mut totals = HistogramTotals::default();
+        histogram.add_to(&mut totals);
+        let other = totals.clone();
+        totals.merge(&other);
+        assert_eq!(totals.count(), 2);
+        assert!((totals.sum_seconds() - 0.004).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,134 @@
+//! The one place that turns a finished exchange into counters. It costs some tens of stores, and allocates only
+//! when a status, reason or combination of labels is seen for the first time.
+
+use std::time::Duration;
+
+use super::Live;
+use crate::facts::Facts;
+use crate::outcome::{Outcome, Timings};
+use crate::{Moment, Plan, WorkerId};
+
+/// Classes of status: none or odd, then 1xx to 5xx.
+pub const CLASSES: usize = 6;
+
+/// The position of a status among the [`CLASSES`].
+#[must_use]
+#[inline]
+pub fn status_class(status: u16) -> usize {
+    match status / 100 {
+        class @ 1..=5 => usize::from(class),
+        _ => 0,
+    }
+}
+
+/// How long the phases of an exchange took; phases that were not reached are `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured {
+    /// First byte in to last byte out; of a tunnel only until it stood.
+    pub duration: Duration,
+    /// First byte in to the head of the server's response.
+    pub ttfb: Option<Duration>,
+    /// Head of the request to the start of the last try.
+    pub queue: Option<Duration>,
+    /// Start of the last try to a connection.
+    pub connect: Option<Duration>,
+    /// Connection to the head of the response.
+    pub response: Option<Duration>,
+    /// Start of the last try to the end; of a tunnel only until it stood.
+    pub upstream: Option<Duration>,
+}
+
+impl Measured {
+    /// The phases of this exchange.
+    #[must_use]
+    #[inline]
+    pub fn of(timings: &Timings, upgraded: bool) -> Self {
+        let end = timings.response.filter(|_| upgraded).unwrap_or(timings.end);
+        let between = |from: Option<Moment>, to: Option<Moment>| Some(to?.since(from?));
+        Self {
+            duration: end.since(timings.start),
+            ttfb: between(Some(timings.start), timings.response),
+            queue: between(timings.head, timings.attempt),
+            connect: between(timings.attempt, timings.connected),
+            response: between(timings.connected, timings.response),
+            upstream: between(timings.attempt, Some(end)),
+        }
+    }
+}
+
+impl Live {
+    /// Counts a finished exchange. To be called once for each, by the worker that carried it.
+    ///
+    /// `plan` is the one this `Live` was made for.
+    pub fn record(&self, plan: &Plan, worker: WorkerId, facts: &Facts<'_>, outcome: &Outcome<'_>) {
+        let measured = Measured::of(&outcome.timings, outcome.upgraded);
+        let service = outcome.service.and_then(|id| self.service(id));
+        if let Some(listener) = self.listener(facts.listener_id) {
+            listener.record(worker, outcome);
+            let route = outcome
+                .route
+                .and_then(|id| self.route(id))
+                .unwrap_or(&self.unrouted);
+            route.record(worker, listener, service, facts.method, outcome, &measured);
+        }
+        let Some(service) = service else { return };
+        let alternatives = outcome
+            .service
+            .and_then(|id| plan.service(id))
+            .is_some_and(|service| service.server_count > 1);
+        service.record(worker, outcome, &measured, alternatives);
+        if let Some(server) = outcome.server.and_then(|id| self.server(id)) {
+            server.record(worker, outcome, &measured, alternatives);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Moment {
+        Moment::from_nanos(millis * 1_000_000)
+    }
+
+    #[test]
+    fn classes_of_odd_statuses_share_the_first_place() {
+        assert_eq!(
+            [0, 99, 100, 204, 302, 404, 503, 600, 999].map(status_class),
+            [0, 0, 1, 2, 3, 4, 5, 0, 0]
+        );
+    }
+
+    #[test]
+    fn phases_not_reached_are_not_measured() {
+        let timings = Timings {
+            start: at(10),
+            head: Some(at(11)),
+            attempt: Some(at(12)),
+            end: at(40),
+            ..Timings::default()
+        };
+        let measured = Measured::of(&timings, false);
+        assert_eq!(measured.queue, Some(Duration::from_millis(1)));
+        assert_eq!(
+            (measured.connect, measured.response, measured.ttfb),
+            (None, None, None)
+        );
+        assert_eq!(measured.upstream, Some(Duration::from_millis(28)));
+    }
+
+    #[test]
+    fn a_tunnel_is_measured_until_it_stood() {
+        let timings = Timings {
+            start: at(0),
+            attempt: Some(at(1)),
+            connected: Some(at(2)),
+            response: Some(at(5)),
+            end: at(60_000),
+            ..Timings::default()
+        };
+        let measured = Measured::of(&timings, true);
+        assert_eq!(measured.duration, Duration::from_millis(5));
+        assert_eq!(measured.upstream, Some(Duration::from_millis(4)));
+    }
+}

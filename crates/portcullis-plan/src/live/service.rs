@@ -1,0 +1,413 @@
+//! What was observed of one service as a whole, and the counters that services and servers have in common.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::average::{Average, PhaseTime, Rate, phase_time};
+use super::counter::{Occupancy, Shards, counters};
+use super::record::{CLASSES, Measured, status_class};
+use crate::outcome::{Deadline, EndedBy, Outcome};
+use crate::{Moment, WorkerId};
+
+counters! {
+    /// One worker's counters of a service or server.
+    UpstreamShard,
+    /// Counters of a service or server, summed over workers.
+    UpstreamTotals {
+        /// Finished requests.
+        requests,
+        /// Bytes of requests.
+        bytes_in,
+        /// Bytes of answers.
+        bytes_out,
+        /// Requests that failed because no connection could be made.
+        connect_errors,
+        /// Requests that failed between a connection and the head of a response.
+        response_errors,
+        /// Transfers that the client gave up.
+        client_aborts,
+        /// Transfers that the server gave up.
+        server_aborts,
+        /// Tries after the first.
+        retries,
+        /// Tries after the first at another server than before.
+        redispatches,
+        /// Requests whose last try made a new connection.
+        connects,
+        /// Requests whose last try used a pooled connection.
+        reuses,
+        /// Faults of ours.
+        internal_errors,
+    }
+    arrays {
+        /// Answers by class: none or odd, then 1xx to 5xx.
+        classes: CLASSES,
+        /// Failed tries in the order of [`UpstreamError::ALL`].
+        errors: UpstreamError::ALL.len(),
+    }
+}
+
+/// Why a try at a server failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum UpstreamError {
+    /// No connection could be made.
+    Connect,
+    /// A deadline towards the server passed.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// TLS towards the server failed.
+    Tls,
+    /// The response was not HTTP as we accept it.
+    Malformed,
+    /// No server could be tried.
+    NoServer,
+}
+
+impl UpstreamError {
+    /// Every error, in order.
+    pub const ALL: [Self; 6] = [
+        Self::Connect,
+        Self::Timeout,
+        Self::Reset,
+        Self::Tls,
+        Self::Malformed,
+        Self::NoServer,
+    ];
+
+    /// Value of the label `reason`.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Reset => "reset",
+            Self::Tls => "tls",
+            Self::Malformed => "malformed",
+            Self::NoServer => "no_server",
+        }
+    }
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Connect => 0,
+            Self::Timeout => 1,
+            Self::Reset => 2,
+            Self::Tls => 3,
+            Self::Malformed => 4,
+            Self::NoServer => 5,
+        }
+    }
+
+    /// What the last try of an exchange failed of, if it did.
+    pub(super) fn of(outcome: &Outcome<'_>) -> Option<Self> {
+        match (outcome.ended_by, outcome.deadline) {
+            (
+                EndedBy::Deadline,
+                Some(Deadline::Connect | Deadline::ResponseHeader | Deadline::ResponseIdle),
+            ) => Some(Self::Timeout),
+            (EndedBy::Server, _) if outcome.server.is_none() => Some(Self::NoServer),
+            (EndedBy::Server, _) if outcome.timings.connected.is_none() => Some(Self::Connect),
+            (EndedBy::Server, _) if outcome.reason.is_some_and(is_malformed) => {
+                Some(Self::Malformed)
+            }
+            (EndedBy::Server, _) => Some(Self::Reset),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a reason speaks of what a server sent, not of how its connection ended.
+fn is_malformed(reason: &str) -> bool {
+    !["reset", "closed", "eof", "truncated"]
+        .iter()
+        .any(|word| reason.contains(word))
+}
+
+/// One worker's part of a service or server.
+#[derive(Debug, Default)]
+pub(super) struct UpstreamPart {
+    pub(super) counters: UpstreamShard,
+    queue: Average,
+    connect: Average,
+    response: Average,
+    total: Average,
+}
+
+impl UpstreamPart {
+    #[inline]
+    pub(super) fn record(&self, outcome: &Outcome<'_>, measured: &Measured, alternatives: bool) {
+        let counters = &self.counters;
+        counters.requests.add(1);
+        counters.bytes_in.add(outcome.bytes_in);
+        counters.bytes_out.add(outcome.bytes_out);
+        if let Some(class) = counters.classes.get(status_class(outcome.status)) {
+            class.add(1);
+        }
+        if outcome.timings.connected.is_some() {
+            let kind = if outcome.reused {
+                &counters.reuses
+            } else {
+                &counters.connects
+            };
+            kind.add(1);
+        }
+        if outcome.attempts > 1 {
+            let retries = u64::from(outcome.attempts - 1);
+            counters.retries.add(retries);
+            counters
+                .redispatches
+                .add(if alternatives { retries } else { 0 });
+        }
+        if outcome.ended_by != EndedBy::Completed {
+            self.record_trouble(outcome);
+        }
+        self.record_times(measured);
+    }
+
+    #[inline]
+    fn record_times(&self, measured: &Measured) {
+        if let Some(queue) = measured.queue {
+            self.queue.add(queue);
+        }
+        if let Some(connect) = measured.connect {
+            self.connect.add(connect);
+        }
+        if let Some(response) = measured.response {
+            self.response.add(response);
+        }
+        self.total.add(measured.duration);
+    }
+
+    fn record_trouble(&self, outcome: &Outcome<'_>) {
+        let counters = &self.counters;
+        if let Some(error) = UpstreamError::of(outcome) {
+            self.failed(error);
+            match (outcome.timings.connected, outcome.timings.response) {
+                (None, _) => counters.connect_errors.add(1),
+                (Some(_), None) => counters.response_errors.add(1),
+                (Some(_), Some(_)) => counters.server_aborts.add(1),
+            }
+        }
+        match outcome.ended_by {
+            EndedBy::Client => counters.client_aborts.add(1),
+            EndedBy::Internal => counters.internal_errors.add(1),
+            _ => {}
+        }
+    }
+
+    pub(super) fn failed(&self, error: UpstreamError) {
+        if let Some(counter) = self.counters.errors.get(error.index()) {
+            counter.add(1);
+        }
+    }
+
+    pub(super) fn add_to(&self, totals: &mut UpstreamTotals) {
+        self.counters.add_to(totals);
+    }
+
+    pub(super) fn clear_peaks(&self) {
+        for average in [&self.queue, &self.connect, &self.response, &self.total] {
+            average.reset_peak();
+        }
+    }
+}
+
+/// Times of the phases of recent requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PhaseTimes {
+    /// Waiting for a server to be picked, retries included.
+    pub queue: PhaseTime,
+    /// Making a connection; zero where one was reused.
+    pub connect: PhaseTime,
+    /// From the connection to the head of the response.
+    pub response: PhaseTime,
+    /// The whole exchange.
+    pub total: PhaseTime,
+}
+
+impl PhaseTimes {
+    pub(super) fn over<'a>(parts: impl Iterator<Item = &'a UpstreamPart> + Clone) -> Self {
+        Self {
+            queue: phase_time(parts.clone().map(|part| &part.queue)),
+            connect: phase_time(parts.clone().map(|part| &part.connect)),
+            response: phase_time(parts.clone().map(|part| &part.response)),
+            total: phase_time(parts.map(|part| &part.total)),
+        }
+    }
+}
+
+/// What was observed of one service.
+#[derive(Debug)]
+pub struct ServiceLive {
+    name: Arc<str>,
+    uid: u64,
+    in_flight: Occupancy,
+    shards: Shards<UpstreamPart>,
+    rate: Rate,
+    cleared: Mutex<UpstreamTotals>,
+    standing: Mutex<ServiceStanding>,
+}
+
+/// Whether a service has a server that takes requests, and since when. Exact to the tick, a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceStanding {
+    /// Some server takes requests.
+    pub is_up: bool,
+    /// When that last changed.
+    pub since: Moment,
+    /// How often it went down.
+    pub downs: u64,
+    down_before: Duration,
+}
+
+impl ServiceStanding {
+    fn new(now: Moment) -> Self {
+        Self {
+            is_up: true,
+            since: now,
+            downs: 0,
+            down_before: Duration::ZERO,
+        }
+    }
+
+    /// Time spent down, up to `now`.
+    #[must_use]
+    pub fn downtime(&self, now: Moment) -> Duration {
+        let running = if self.is_up {
+            Duration::ZERO
+        } else {
+            now.since(self.since)
+        };
+        self.down_before + running
+    }
+
+    fn note(&mut self, is_up: bool, now: Moment) {
+        if is_up == self.is_up {
+            return;
+        }
+        self.down_before = self.downtime(now);
+        self.downs += u64::from(!is_up);
+        self.is_up = is_up;
+        self.since = now;
+    }
+}
+
+impl ServiceLive {
+    pub(super) fn new(name: &Arc<str>, uid: u64, workers: usize, now: Moment) -> Self {
+        Self {
+            name: Arc::clone(name),
+            uid,
+            in_flight: Occupancy::default(),
+            shards: Shards::new(workers),
+            rate: Rate::default(),
+            cleared: Mutex::default(),
+            standing: Mutex::new(ServiceStanding::new(now)),
+        }
+    }
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) fn uid(&self) -> u64 {
+        self.uid
+    }
+
+    /// Requests at its servers: now, ever, most at once. Changed by [`ServerLive::begin`](super::ServerLive::begin) and `end`.
+    #[must_use]
+    pub fn in_flight(&self) -> &Occupancy {
+        &self.in_flight
+    }
+
+    /// Counts a try that failed of having no server at all, where the exchange went on.
+    pub fn attempt_failed(&self, worker: WorkerId, error: UpstreamError) {
+        self.shards.of(worker).failed(error);
+    }
+
+    #[inline]
+    pub(super) fn record(
+        &self,
+        worker: WorkerId,
+        outcome: &Outcome<'_>,
+        measured: &Measured,
+        alternatives: bool,
+    ) {
+        self.shards
+            .of(worker)
+            .record(outcome, measured, alternatives);
+    }
+
+    /// The sums since the process started. They only grow.
+    #[must_use]
+    pub fn totals(&self) -> UpstreamTotals {
+        let mut totals = UpstreamTotals::default();
+        self.shards.iter().for_each(|part| part.add_to(&mut totals));
+        totals
+    }
+
+    /// The sums since counters were last cleared.
+    #[must_use]
+    pub fn totals_since_clear(&self) -> UpstreamTotals {
+        self.totals()
+            .since(&self.cleared.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Times of recent requests.
+    #[must_use]
+    pub fn times(&self) -> PhaseTimes {
+        let parts: Vec<_> = self.shards.iter().collect();
+        PhaseTimes::over(parts.iter().copied())
+    }
+
+    /// Requests sent to its servers a second.
+    #[must_use]
+    pub fn rate(&self) -> &Rate {
+        &self.rate
+    }
+
+    /// Whether it can serve.
+    #[must_use]
+    pub fn standing(&self) -> ServiceStanding {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tick(&self, is_up: bool, now: Moment, elapsed: Duration) {
+        self.rate.tick(self.in_flight.opened(), elapsed);
+        self.standing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(is_up, now);
+    }
+
+    pub(super) fn clear_peaks(&self) {
+        self.in_flight.reset_peak();
+        self.rate.reset_peak();
+        self.shards.iter().for_each(UpstreamPart::clear_peaks);
+    }
+
+    pub(super) fn clear_totals(&self) {
+        *self.cleared.lock().unwrap_or_else(PoisonError::into_inner) = self.totals();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_services_downtime_adds_up() {
+        let at = |secs| Moment::default().plus(Duration::from_secs(secs));
+        let live = ServiceLive::new(&Arc::from("app"), 1, 1, at(0));
+        let second = Duration::from_secs(1);
+        live.tick(false, at(10), second);
+        live.tick(false, at(11), second);
+        assert_eq!(live.standing().downtime(at(12)), Duration::from_secs(2));
+        live.tick(true, at(15), second);
+        let standing = live.standing();
+        assert_eq!(standing.downtime(at(99)), Duration::from_secs(5));
+        assert_eq!((standing.downs, standing.since), (1, at(15)));
+    }
+}
