@@ -1,0 +1,526 @@
+//! A line of the admin socket as a value: what is asked, of which object, with which argument.
+//!
+//! Pure. Errors in arguments are values too, because HAProxy reports them only after it has looked up the
+//! objects named before them, and tools depend on which of two complaints they get.
+
+use std::time::Duration;
+
+use portcullis_plan::plan::AdminLevel;
+
+use super::vocabulary;
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// List the commands that begin like this.
+    Help(String),
+    /// Switch interactive mode.
+    Prompt,
+    /// Close the session.
+    Quit,
+    /// The process.
+    Info(Form),
+    /// Counters of listeners, services and servers.
+    Stat(StatQuery),
+    /// The version.
+    Version,
+    /// The changing state of the servers, of all services or the named one.
+    ServersState(Option<String>),
+    /// Names of the services.
+    Backends,
+    /// Captured protocol errors, of all or the named object.
+    Errors(Option<String>),
+    /// The routes with their counters.
+    Routes,
+    /// The level of this session.
+    CliLevel,
+    /// The admin sockets.
+    CliSockets,
+    /// The weight of a server.
+    GetWeight(Target),
+    /// A change to a server; a malformed one carries its complaint.
+    Server(Target, Result<ServerChange, &'static str>),
+    /// The idle limit of this session.
+    Timeout(Result<Duration, &'static str>),
+    /// How messages of this session are marked.
+    SeverityOutput(Option<SeverityOutput>),
+    /// Lower the level of this session.
+    Lower(AdminLevel),
+    /// Reset counters: all of them, or maxima only.
+    ClearCounters {
+        /// All of them.
+        all: bool,
+    },
+    /// Load the configuration again.
+    Reload,
+    /// None of the above; the words as typed.
+    Unknown(String),
+}
+
+/// How a dump is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Form {
+    /// One line per value with type and tags.
+    pub typed: bool,
+    /// JSON; wins over `typed`.
+    pub json: bool,
+    /// With an explanation of each value.
+    pub desc: bool,
+    /// Times with fractions.
+    pub float: bool,
+}
+
+/// Which rows `show stat` gives, and how.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StatQuery {
+    /// How they are written.
+    pub form: Form,
+    /// Only servers that are up; other rows are not affected.
+    pub only_up: bool,
+    /// No servers in maintenance.
+    pub no_maint: bool,
+    /// Only rows of these objects.
+    pub filter: Option<StatFilter>,
+}
+
+/// The three numbers that narrow `show stat` down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatFilter {
+    /// Listener or service.
+    pub proxy: ProxyRef,
+    /// Bits of the types: 1 listeners, 2 services, 4 servers; -1 all.
+    pub types: i64,
+    /// Server number; -1 all.
+    pub server: i64,
+}
+
+/// A listener or service, by name or number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxyRef {
+    /// Every one.
+    Any,
+    /// By number.
+    Number(i64),
+    /// By name.
+    Name(String),
+}
+
+/// A server as typed: `service/server`, either part a name or `#number`. `None` where it was not of this form.
+pub type Target = Option<(String, String)>;
+
+/// A change to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerChange {
+    /// What the operator wants of it.
+    State(AdminState),
+    /// Its weight.
+    Weight(Weight),
+    /// What its checks are taken to have found.
+    Health(ForcedHealth),
+}
+
+/// What an operator wants of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminState {
+    /// Work.
+    Ready,
+    /// No new work.
+    Drain,
+    /// No work, no checks.
+    Maint,
+}
+
+/// A health an operator imposes until checks find otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForcedHealth {
+    /// Passing.
+    Up,
+    /// Passing, but takes no new work.
+    Stopping,
+    /// Failing.
+    Down,
+}
+
+/// A weight as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// 0 to 256.
+    Absolute(u32),
+    /// Percent of the configured weight.
+    Percent(u32),
+}
+
+/// How messages are marked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeverityOutput {
+    /// Not at all.
+    #[default]
+    None,
+    /// `[3]: `.
+    Number,
+    /// `[err]: `.
+    String,
+}
+
+impl Command {
+    /// The level a session needs for this command.
+    #[must_use]
+    pub fn level(&self) -> AdminLevel {
+        match self {
+            Self::Server(..) | Self::Reload | Self::ClearCounters { all: true } => AdminLevel::Admin,
+            Self::Errors(_) | Self::ClearCounters { all: false } => AdminLevel::Operator,
+            _ => AdminLevel::User,
+        }
+    }
+}
+
+/// Splits a line at its `;` into commands and each of them into words. A backslash takes the next character as it is.
+#[must_use]
+pub fn split(line: &str) -> Vec<Vec<String>> {
+    let mut commands = vec![Vec::new()];
+    let mut word: Option<String> = None;
+    let mut characters = line.chars();
+    let close = |word: &mut Option<String>, commands: &mut Vec<Vec<String>>| {
+        if let (Some(word), Some(last)) = (word.take(), commands.last_mut()) {
+            last.push(word);
+        }
+    };
+    while let Some(character) = characters.next() {
+        match character {
+            ';' => {
+                close(&mut word, &mut commands);
+                commands.push(Vec::new());
+            }
+            ' ' | '\t' => close(&mut word, &mut commands),
+            '\\' => word.get_or_insert_default().extend(characters.next()),
+            other => word.get_or_insert_default().push(other),
+        }
+    }
+    close(&mut word, &mut commands);
+    commands
+}
+
+/// The command these words spell.
+#[must_use]
+pub fn parse(words: &[String]) -> Command {
+    let spelled: Vec<&str> = words.iter().map(String::as_str).collect();
+    match spelled.as_slice() {
+        ["help", about @ ..] => Command::Help(about.join(" ")),
+        ["prompt", ..] => Command::Prompt,
+        ["quit", ..] => Command::Quit,
+        ["show", rest @ ..] => parse_show(rest).unwrap_or_else(|| unknown(&spelled)),
+        ["set", rest @ ..] => parse_set(rest).unwrap_or_else(|| unknown(&spelled)),
+        ["get", "weight", rest @ ..] => Command::GetWeight(target(rest.first())),
+        ["enable", "server", rest @ ..] => server_state(rest, AdminState::Ready),
+        ["disable", "server", rest @ ..] => server_state(rest, AdminState::Maint),
+        ["clear", "counters", rest @ ..] => Command::ClearCounters { all: rest.first() == Some(&"all") },
+        ["operator", ..] => Command::Lower(AdminLevel::Operator),
+        ["user", ..] => Command::Lower(AdminLevel::User),
+        ["reload", ..] => Command::Reload,
+        _ => unknown(&spelled),
+    }
+}
+
+fn unknown(words: &[&str]) -> Command {
+    Command::Unknown(words.join(" "))
+}
+
+fn parse_show(words: &[&str]) -> Option<Command> {
+    let named = |rest: &[&str]| rest.first().map(|name| (*name).to_owned());
+    Some(match words {
+        ["info", rest @ ..] => Command::Info(form(rest)),
+        ["stat", rest @ ..] => Command::Stat(stat_query(rest)),
+        ["version", ..] => Command::Version,
+        ["servers", "state", rest @ ..] => Command::ServersState(named(rest)),
+        ["backend", ..] => Command::Backends,
+        ["errors", rest @ ..] => Command::Errors(named(rest)),
+        ["routes", ..] => Command::Routes,
+        ["cli", "level", ..] => Command::CliLevel,
+        ["cli", "sockets", ..] => Command::CliSockets,
+        _ => return None,
+    })
+}
+
+fn parse_set(words: &[&str]) -> Option<Command> {
+    Some(match words {
+        ["server", rest @ ..] => Command::Server(target(rest.first()), server_change(rest.get(1..).unwrap_or_default())),
+        ["weight", rest @ ..] => {
+            Command::Server(target(rest.first()), weight(rest.get(1)).map(ServerChange::Weight))
+        }
+        ["timeout", rest @ ..] => Command::Timeout(cli_timeout(rest)),
+        ["severity-output", rest @ ..] => Command::SeverityOutput(match rest.first() {
+            Some(&"none") => Some(SeverityOutput::None),
+            Some(&"number") => Some(SeverityOutput::Number),
+            Some(&"string") => Some(SeverityOutput::String),
+            _ => None,
+        }),
+        _ => return None,
+    })
+}
+
+fn form(words: &[&str]) -> Form {
+    let has = |word| words.contains(&word);
+    Form { typed: has("typed"), json: has("json"), desc: has("desc"), float: has("float") }
+}
+
+/// Three arguments that do not begin with an option are a filter; fewer are ignored, as HAProxy does.
+fn stat_query(words: &[&str]) -> StatQuery {
+    const OPTIONS: [&str; 6] = ["typed", "json", "desc", "up", "no-maint", "float"];
+    let filter = words
+        .iter()
+        .position(|word| !OPTIONS.contains(word))
+        .and_then(|at| match words.get(at..at + 3) {
+            Some([proxy, types, server]) => {
+                Some(StatFilter { proxy: proxy_ref(proxy), types: leading_number(types), server: leading_number(server) })
+            }
+            _ => None,
+        });
+    StatQuery { form: form(words), only_up: words.contains(&"up"), no_maint: words.contains(&"no-maint"), filter }
+}
+
+fn proxy_ref(word: &str) -> ProxyRef {
+    match word.parse::<i64>() {
+        Ok(-1) => ProxyRef::Any,
+        Ok(number) => ProxyRef::Number(number),
+        Err(_) => ProxyRef::Name(word.to_owned()),
+    }
+}
+
+/// The number at the beginning of a word, 0 without one: what C's `atoi` makes of it.
+fn leading_number(word: &str) -> i64 {
+    let (sign, digits) = word.strip_prefix('-').map_or((1, word), |rest| (-1, rest));
+    let end = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
+    digits.get(..end).and_then(|digits| digits.parse::<i64>().ok()).map_or(0, |number| sign * number)
+}
+
+fn target(word: Option<&&str>) -> Target {
+    let (service, server) = word?.split_once('/')?;
+    (!service.is_empty() && !server.is_empty()).then(|| (service.to_owned(), server.to_owned()))
+}
+
+fn server_state(words: &[&str], state: AdminState) -> Command {
+    Command::Server(target(words.first()), Ok(ServerChange::State(state)))
+}
+
+fn server_change(words: &[&str]) -> Result<ServerChange, &'static str> {
+    match words {
+        ["state", rest @ ..] => match rest.first() {
+            Some(&"ready") => Ok(ServerChange::State(AdminState::Ready)),
+            Some(&"drain") => Ok(ServerChange::State(AdminState::Drain)),
+            Some(&"maint") => Ok(ServerChange::State(AdminState::Maint)),
+            _ => Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."),
+        },
+        ["health", rest @ ..] => match rest.first() {
+            Some(&"up") => Ok(ServerChange::Health(ForcedHealth::Up)),
+            Some(&"stopping") => Ok(ServerChange::Health(ForcedHealth::Stopping)),
+            Some(&"down") => Ok(ServerChange::Health(ForcedHealth::Down)),
+            _ => Err("'set server <srv> health' expects 'up', 'stopping', or 'down'."),
+        },
+        ["weight", rest @ ..] => weight(rest.first()).map(ServerChange::Weight),
+        ["agent", ..] => Err("agent checks are not enabled on this server."),
+        // HAProxy's own words, to the letter, though what it lists beyond health, state and weight is not offered here.
+        _ => Err(
+            "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr \
+             | check-port | fqdn | health | ssl | state | weight",
+        ),
+    }
+}
+
+fn weight(word: Option<&&str>) -> Result<Weight, &'static str> {
+    let word = word.ok_or("Require <weight> or <weight%>.")?;
+    let (digits, percent) = word.strip_suffix('%').map_or((*word, false), |digits| (digits, true));
+    let magnitude = digits.strip_prefix('-').unwrap_or(digits);
+    if !magnitude.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err("Empty weight string empty or preceded by garbage");
+    }
+    if !magnitude.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("Trailing garbage in weight string");
+    }
+    // Only a sign or a number too large is left to fail.
+    match (digits.parse::<u32>(), percent) {
+        (Ok(percent), true) => Ok(Weight::Percent(percent)),
+        (Ok(weight @ 0..=256), false) => Ok(Weight::Absolute(weight)),
+        (Err(_), true) => Err("Relative weight must be positive."),
+        (_, false) => Err("Absolute weight can only be between 0 and 256 inclusive."),
+    }
+}
+
+fn cli_timeout(words: &[&str]) -> Result<Duration, &'static str> {
+    match words {
+        ["cli", delay, ..] => duration(delay).ok_or("Invalid timeout value."),
+        ["cli"] => Err("Expects an integer value."),
+        _ => Err("'set timeout' only supports 'cli'."),
+    }
+}
+
+/// A positive number of seconds, or of the unit written after it.
+fn duration(word: &str) -> Option<Duration> {
+    let end = word.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(word.len());
+    let (digits, unit) = word.split_at_checked(end)?;
+    let number = digits.parse::<u64>().ok()?;
+    let micros = match unit {
+        "us" => 1,
+        "ms" => 1_000,
+        "" | "s" => 1_000_000,
+        "m" => 60_000_000,
+        "h" => 3_600_000_000,
+        "d" => 86_400_000_000,
+        _ => return None,
+    };
+    // HAProxy keeps times in a signed 32-bit number of milliseconds.
+    let bound = Duration::from_millis(i32::MAX.unsigned_abs().into());
+    let duration = Duration::from_micros(number.checked_mul(micros)?);
+    (!duration.is_zero() && duration <= bound).then_some(duration)
+}
+
+impl Command {
+    /// The answer where the words are no command, for a session of `level`.
+    #[must_use]
+    pub fn unknown_text(words: &str, level: AdminLevel) -> String {
+        vocabulary::unknown(words, level)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(line: &str) -> Command {
+        let commands = split(line);
+        assert_eq!(commands.len(), 1, "{line:?} is one command");
+        commands.first().map_or(Command::Quit, |words| parse(words))
+    }
+
+    fn change(line: &str) -> Result<ServerChange, &'static str> {
+        match one(line) {
+            Command::Server(_, change) => change,
+            other => Err(Box::leak(format!("{other:?}").into_boxed_str())),
+        }
+    }
+
+    #[test]
+    fn splits_at_semicolons_and_respects_escapes() {
+        assert_eq!(split("a b ;c"), [vec!["a", "b"], vec!["c"]]);
+        assert_eq!(split(r"a\;b \\ c\ d"), [vec!["a;b", r"\", "c d"]]);
+        assert_eq!(split("a;;b"), [vec!["a"], vec![], vec!["b"]]);
+        assert_eq!(split(""), [Vec::<String>::new()]);
+        assert_eq!(split("a\\"), [vec!["a"]], "a backslash at the end stands for nothing");
+    }
+
+    #[test]
+    fn spaces_do_not_matter_but_case_does() {
+        assert_eq!(one("  show   version  "), Command::Version);
+        assert_eq!(one("SHOW version"), Command::Unknown("SHOW version".to_owned()));
+        assert_eq!(one("sh inf"), Command::Unknown("sh inf".to_owned()));
+    }
+
+    #[test]
+    fn dumps_ignore_arguments_they_do_not_know() {
+        assert_eq!(one("show info zz"), Command::Info(Form::default()));
+        assert_eq!(one("show stat zz"), Command::Stat(StatQuery::default()));
+        assert_eq!(one("show backend zz"), Command::Backends);
+    }
+
+    #[test]
+    fn forms_combine() {
+        assert_eq!(one("show info typed desc float"), Command::Info(Form { typed: true, desc: true, float: true, json: false }));
+        let Command::Stat(query) = one("show stat json up no-maint") else { unreachable!() };
+        assert_eq!((query.form.json, query.only_up, query.no_maint, query.filter), (true, true, true, None));
+    }
+
+    #[test]
+    fn three_arguments_are_a_filter_wherever_options_stand() {
+        let filter = Some(StatFilter { proxy: ProxyRef::Any, types: 4, server: -1 });
+        for line in ["show stat -1 4 -1", "show stat -1 4 -1 typed", "show stat typed -1 4 -1"] {
+            let Command::Stat(query) = one(line) else { unreachable!() };
+            assert_eq!(query.filter, filter, "{line}");
+        }
+        let Command::Stat(query) = one("show stat app 6 #3") else { unreachable!() };
+        assert_eq!(query.filter, Some(StatFilter { proxy: ProxyRef::Name("app".to_owned()), types: 6, server: 0 }));
+        assert_eq!(one("show stat -1"), Command::Stat(StatQuery::default()), "one number alone filters nothing");
+    }
+
+    #[test]
+    fn weights_are_numbers_or_percent() {
+        assert_eq!(change("set weight app/s1 10"), Ok(ServerChange::Weight(Weight::Absolute(10))));
+        assert_eq!(change("set weight app/s1 50%"), Ok(ServerChange::Weight(Weight::Percent(50))));
+        assert_eq!(change("set server app/s1 weight 256"), Ok(ServerChange::Weight(Weight::Absolute(256))));
+        for (word, complaint) in [
+            ("", "Require <weight> or <weight%>."),
+            ("257", "Absolute weight can only be between 0 and 256 inclusive."),
+            ("-1", "Absolute weight can only be between 0 and 256 inclusive."),
+            ("99999999999", "Absolute weight can only be between 0 and 256 inclusive."),
+            ("-5%", "Relative weight must be positive."),
+            ("x", "Empty weight string empty or preceded by garbage"),
+            ("%", "Empty weight string empty or preceded by garbage"),
+            ("1.5", "Trailing garbage in weight string"),
+            ("10x", "Trailing garbage in weight string"),
+        ] {
+            assert_eq!(change(&format!("set weight app/s1 {word}")), Err(complaint), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn server_arguments_complain_in_known_words() {
+        assert_eq!(change("set server app/s1 state foo"), Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."));
+        assert_eq!(change("set server app/s1 state"), Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."));
+        assert_eq!(change("set server app/s1 health x"), Err("'set server <srv> health' expects 'up', 'stopping', or 'down'."));
+        assert!(change("set server app/s1").is_err_and(|text| text.starts_with("usage: set server <backend>/<server> ")));
+    }
+
+    #[test]
+    fn a_target_has_two_parts() {
+        assert_eq!(one("get weight app/s1"), Command::GetWeight(Some(("app".to_owned(), "s1".to_owned()))));
+        assert_eq!(one("get weight #4/#1"), Command::GetWeight(Some(("#4".to_owned(), "#1".to_owned()))));
+        for line in ["get weight", "get weight app", "get weight app/", "get weight /s1"] {
+            assert_eq!(one(line), Command::GetWeight(None), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn enabling_is_setting_the_state() {
+        assert_eq!(change("enable server app/s1"), Ok(ServerChange::State(AdminState::Ready)));
+        assert_eq!(change("disable server app/s1"), Ok(ServerChange::State(AdminState::Maint)));
+    }
+
+    #[test]
+    fn session_timeouts_are_seconds_unless_a_unit_says_otherwise() {
+        assert_eq!(one("set timeout cli 60"), Command::Timeout(Ok(Duration::from_secs(60))));
+        assert_eq!(one("set timeout cli 250ms"), Command::Timeout(Ok(Duration::from_millis(250))));
+        assert_eq!(one("set timeout cli 5m"), Command::Timeout(Ok(Duration::from_secs(300))));
+        assert_eq!(one("set timeout cli"), Command::Timeout(Err("Expects an integer value.")));
+        assert_eq!(one("set timeout x 1"), Command::Timeout(Err("'set timeout' only supports 'cli'.")));
+        for word in ["0", "abc", "1x", "99999999999999999999", "365d"] {
+            assert_eq!(one(&format!("set timeout cli {word}")), Command::Timeout(Err("Invalid timeout value.")), "{word}");
+        }
+    }
+
+    #[test]
+    fn changes_need_admin_and_clearing_maxima_operator() {
+        assert_eq!(one("set weight").level(), AdminLevel::Admin);
+        assert_eq!(one("reload").level(), AdminLevel::Admin);
+        assert_eq!(one("clear counters all").level(), AdminLevel::Admin);
+        assert_eq!(one("clear counters").level(), AdminLevel::Operator);
+        assert_eq!(one("show errors").level(), AdminLevel::Operator);
+        assert_eq!(one("get weight a/b").level(), AdminLevel::User);
+    }
+
+    #[test]
+    fn every_command_of_the_help_is_understood_at_its_level() {
+        for entry in vocabulary::TABLE {
+            let command = one(entry.words);
+            assert!(!matches!(command, Command::Unknown(_)), "{}", entry.words);
+            assert_eq!(command.level(), entry.level, "{}", entry.words);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_panics(line in ".{0,200}") {
+            for words in split(&line) {
+                let command = parse(&words);
+                let _ = Command::unknown_text(&words.join(" "), command.level());
+            }
+        }
+    }
+}
