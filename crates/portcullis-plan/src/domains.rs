@@ -4,7 +4,7 @@
 //! under other rules would slip past them, so it is refused. Only a certificate that lists its `names`
 //! can have rules of its own, which is what makes this knowable without reading certificates.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::TlsPolicyId;
 use crate::plan::Certificate;
@@ -13,7 +13,7 @@ use crate::plan::Certificate;
 #[derive(Clone, Debug)]
 pub struct Domains {
     /// Names and, for wildcards, what follows `*`, with its dot. Empty where all rules are the same.
-    names: HashMap<Box<str>, TlsPolicyId>,
+    names: BTreeMap<Box<str>, TlsPolicyId>,
     otherwise: TlsPolicyId,
 }
 
@@ -26,7 +26,7 @@ impl Domains {
         let default = certificates.first().map_or(own, |certificate| certificate.policy);
         let unlisted = certificates.iter().any(|certificate| certificate.names.is_empty());
         let otherwise = if unlisted { own } else { default };
-        let mut names = HashMap::new();
+        let mut names = BTreeMap::new();
         if certificates.iter().any(|certificate| certificate.policy != default) {
             for certificate in certificates {
                 for name in &certificate.names {
@@ -45,7 +45,8 @@ impl Domains {
     }
 
     /// The rules for `host`: those of its exact name, else of a wildcard in place of its first label.
-    fn policy(&self, host: &str) -> TlsPolicyId {
+    #[must_use]
+    pub fn policy(&self, host: &str) -> TlsPolicyId {
         let wildcard = || host.find('.').and_then(|dot| host.get(dot..)).and_then(|rest| self.names.get(rest));
         self.names.get(host).or_else(wildcard).copied().unwrap_or(self.otherwise)
     }

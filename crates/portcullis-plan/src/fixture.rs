@@ -1,6 +1,8 @@
 //! Requests and plans for the tests of this crate.
 
+use std::io;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::facts::Fields;
@@ -24,6 +26,27 @@ impl Fields for TestFields {
 
     fn each(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
         self.0.iter().filter(|(own, _)| own == name).for_each(|(_, value)| each(value));
+    }
+}
+
+/// Loads a configuration called `test.toml` that names no other files but those of TLS.
+pub(crate) fn load(text: &str) -> portcullis_config::Loaded {
+    portcullis_config::load_text("test.toml", text, &NoFiles)
+}
+
+struct NoFiles;
+
+impl portcullis_config::Loader for NoFiles {
+    fn read(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn glob(&self, _: &Path, _: &str) -> io::Result<Vec<PathBuf>> {
+        Ok(Vec::new())
+    }
+
+    fn env(&self, _: &str) -> Option<String> {
+        None
     }
 }
 
@@ -184,5 +207,5 @@ pub(crate) fn entry(index: usize, hosts: &[&str], path: &str) -> Entry {
     };
     #[allow(clippy::unwrap_used, reason = "test data")]
     let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
-    Entry { route: RouteId::new(index), hosts, path, rule: Default::default(), timeouts: timeouts() }
+    Entry { route: RouteId::new(index), hosts, path, rule: Default::default(), timeouts: timeouts(), origins: [].into() }
 }

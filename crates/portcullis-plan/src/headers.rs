@@ -1,5 +1,7 @@
 //! Texts with variables, and the edits of message heads that are made of them.
 
+use std::fmt;
+
 use portcullis_config::Variable;
 
 use crate::outcome::Outcome;
@@ -19,6 +21,48 @@ pub enum Part {
     Text(Box<str>),
     /// Replaced by the value of the moment.
     Variable(Variable),
+    /// Host and port as the client named them.
+    Authority,
+    /// The question mark and the query, where there is one.
+    Query,
+}
+
+impl Part {
+    /// Appends the piece, a variable as its value.
+    pub fn write(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => out.extend_from_slice(text.as_bytes()),
+            Self::Variable(variable) => write_variable(variable, facts, outcome, out),
+            Self::Authority => out.extend_from_slice(facts.authority),
+            Self::Query => {
+                if let Some(query) = facts.query {
+                    out.push(b'?');
+                    out.extend_from_slice(query);
+                }
+            }
+        }
+    }
+}
+
+impl From<&portcullis_config::Template> for Template {
+    fn from(written: &portcullis_config::Template) -> Self {
+        Self::new(written.parts().iter().map(|part| match part {
+            portcullis_config::Part::Text(text) => Part::Text(text.clone()),
+            portcullis_config::Part::Variable(variable) => Part::Variable(variable.clone()),
+        }))
+    }
+}
+
+/// The text as operators write it.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Part::Variable(variable) => write!(f, "{{{variable}}}"),
+            Part::Authority => f.write_str("{host}:{port}"),
+            Part::Query => f.write_str("?{query}"),
+        })
+    }
 }
 
 impl Template {
@@ -53,19 +97,13 @@ impl Template {
     /// Whether the text makes no sense without the request's host.
     #[must_use]
     pub fn needs_host(&self) -> bool {
-        let is_host = |variable: &Variable| matches!(variable, Variable::Host);
-        self.parts.iter().any(|part| matches!(part, Part::Variable(used) if is_host(used)))
+        self.parts.iter().any(|part| matches!(part, Part::Variable(Variable::Host) | Part::Authority))
     }
 
     /// Appends the text with every variable replaced; a variable without a value leaves nothing. The
     /// values may hold any byte: use [`render_field_value`](Self::render_field_value) for heads.
     pub fn render(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Variable(variable) => write_variable(variable, facts, outcome, out),
-            }
-        }
+        self.parts.iter().for_each(|part| part.write(facts, outcome, out));
     }
 
     /// As [`render`](Self::render), fit for a field value: CR, LF, NUL and other controls become
@@ -174,5 +212,64 @@ pub fn write_field(
         out.truncate(begin);
     } else {
         out.extend_from_slice(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::fixture::{TestFields, facts, listener};
+
+    fn template(text: &str) -> Template {
+        Template::from(&text.parse::<portcullis_config::Template>().unwrap())
+    }
+
+    fn written(edits: &HeaderEdits, fields: &TestFields) -> String {
+        let listener = listener(Vec::new());
+        let mut out = Vec::new();
+        edits.write(&facts(&listener, "h", "/x", fields), None, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn edits(set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderEdits {
+        let fields = |list: &[(&str, &str)]| list.iter().map(|(name, text)| ((*name).into(), template(text))).collect();
+        HeaderEdits::new(vec!["x-gone".into()], fields(set), fields(add))
+    }
+
+    #[test]
+    fn constants_are_known_as_such() {
+        assert_eq!(template("a{{b").as_constant(), Some("a{b"));
+        assert_eq!(template("").as_constant(), Some(""));
+        assert_eq!(template("{host}").as_constant(), None);
+        assert_eq!(template("a{{b{host}").to_string(), "a{{b{host}");
+    }
+
+    #[test]
+    fn removed_and_replaced_fields_are_dropped_in_any_case() {
+        let edits = edits(&[("x-set", "1")], &[("x-add", "2")]);
+        assert!(edits.drops(b"X-Gone") && edits.drops(b"x-SET"));
+        assert!(!edits.drops(b"x-add") && !edits.drops(b"x-other") && !edits.drops(b""));
+        assert!(!edits.is_empty() && HeaderEdits::default().is_empty());
+    }
+
+    #[test]
+    fn edits_are_written_as_lines() {
+        let edits = edits(&[("x-set", "{host}{path}")], &[("x-add", "2")]);
+        assert_eq!(written(&edits, &TestFields::new(&[])), "x-set: h/x\r\nx-add: 2\r\n");
+    }
+
+    #[test]
+    fn empty_value_is_not_written() {
+        let edits = edits(&[("x-set", " {request_header.x-absent} ")], &[("x-add", "{query}")]);
+        assert_eq!(written(&edits, &TestFields::new(&[])), "");
+    }
+
+    #[test]
+    fn values_cannot_inject_a_field() {
+        let edits = edits(&[("x-set", "{request_header.x-evil}")], &[]);
+        let fields = TestFields::new(&[("x-evil", "\r\na\r\nx-admin: 1\0\n")]);
+        assert_eq!(written(&edits, &fields), "x-set: a  x-admin: 1\r\n");
     }
 }

@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod balance;
 mod calendar;
+pub mod compile;
 pub mod decide;
 mod digits;
 pub mod domains;
@@ -30,6 +31,7 @@ pub mod proxy_protocol;
 pub mod route;
 pub mod variables;
 
+pub use compile::{Machine, compile};
 pub use decide::{Answer, Decision, Forward, Refusal, decide};
 pub use facts::{Facts, Fields, Scheme, TlsFacts};
 pub use live::Live;

@@ -207,7 +207,7 @@ pub struct HttpLimits {
     pub interim_responses: u32,
 }
 
-/// Deadlines of a connection outside an exchange. `None` is off.
+/// Deadlines of a connection outside an exchange. `None`, or [`Duration::MAX`] where there is no `None`, is off.
 #[derive(Debug, Clone)]
 pub struct ListenerTimeouts {
     /// PROXY header and TLS handshake together.
@@ -222,7 +222,7 @@ pub struct ListenerTimeouts {
     pub exchange: ExchangeTimeouts,
 }
 
-/// Deadlines of one exchange, after inheritance. `None` is off.
+/// Deadlines of one exchange, after inheritance. `None`, or [`Duration::MAX`] where there is no `None`, is off.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExchangeTimeouts {
     /// No byte of the request body.

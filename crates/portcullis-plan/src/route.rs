@@ -25,6 +25,8 @@ mod rule;
 mod tree;
 
 use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
 
 use portcullis_config::{HostPattern, PathPattern};
 
@@ -48,6 +50,8 @@ pub struct Entry {
     pub rule: Rule,
     /// Deadlines of its exchanges, after inheritance.
     pub timeouts: ExchangeTimeouts,
+    /// Where each deadline is written: its key, and `file:line` or `default`. Shared by routes that have them all from the same places.
+    pub origins: Arc<[(&'static str, Box<str>)]>,
 }
 
 /// Tells who looked at what during a search; the data plane passes `()`, which costs nothing.
@@ -90,7 +94,7 @@ pub enum Found<'r> {
 }
 
 /// The routes of one listener, ready to be searched.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Router {
     /// Exact host to the root of its paths.
     exact: Edges,
@@ -102,6 +106,13 @@ pub struct Router {
     candidates: Box<[Candidate]>,
     entries: Box<[Entry]>,
     timeouts: Box<[ExchangeTimeouts]>,
+}
+
+/// The entries say all; the rest is made of them.
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.entries).finish()
+    }
 }
 
 /// Where a wildcard's paths begin.

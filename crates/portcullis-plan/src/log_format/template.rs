@@ -8,16 +8,26 @@ use crate::variables::write_variable;
 
 pub(super) fn write(template: &Template, record: &Record<'_>, out: &mut Vec<u8>) {
     for part in template.parts() {
-        match part {
-            Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-            Part::Variable(variable) => {
-                let begin = out.len();
-                write_variable(variable, record.facts, Some(record.outcome), out);
-                if out.len() == begin {
-                    out.push(b'-');
-                }
-                make_quotable(begin, out);
-            }
+        if let Part::Text(text) = part {
+            out.extend_from_slice(text.as_bytes());
+            continue;
         }
+        let begin = out.len();
+        write_value(part, record, out);
+        if out.len() == begin {
+            out.push(b'-');
+        }
+        make_quotable(begin, out);
+    }
+}
+
+fn write_value(part: &Part, record: &Record<'_>, out: &mut Vec<u8>) {
+    match part {
+        Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+        Part::Variable(variable) => {
+            write_variable(variable, record.facts, Some(record.outcome), out);
+        }
+        Part::Authority => out.extend_from_slice(record.facts.authority),
+        Part::Query => out.extend_from_slice(record.facts.query.unwrap_or_default()),
     }
 }

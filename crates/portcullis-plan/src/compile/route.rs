@@ -1,0 +1,154 @@
+//! `[[route]]`: what matches, and what becomes of it.
+
+use std::sync::Arc;
+
+use portcullis_config as config;
+use portcullis_config::{PathPattern, Variable};
+
+use super::{Compiler, timeouts};
+use crate::headers::{HeaderEdits, Part, Template};
+use crate::plan::{Action, FixedResponse, PathRewrite, Route};
+use crate::route::{Entry, HeaderCondition, HeaderTest, Rule};
+use crate::{RouteId, ServiceId};
+
+impl Compiler<'_> {
+    /// All routes in file order.
+    pub(super) fn routes(&mut self) -> Box<[Route]> {
+        let config = self.config;
+        config.routes.iter().map(|written| self.route(written)).collect()
+    }
+
+    /// The routes that a listener offers, in file order.
+    pub(super) fn entries(&mut self, listener: &config::Listener) -> Vec<Entry> {
+        let config = self.config;
+        let offered = |route: &config::Route| match &route.listeners {
+            None => true,
+            Some(names) => names.iter().any(|name| name.value == listener.name.value),
+        };
+        let routes = config.routes.iter().enumerate().filter(|(_, route)| offered(route));
+        routes.map(|(index, route)| self.entry(RouteId::new(index), route, listener)).collect()
+    }
+
+    fn entry(&mut self, id: RouteId, written: &config::Route, listener: &config::Listener) -> Entry {
+        let deadlines = self.config.request_timeouts(listener, written);
+        let hosts = written.hosts.as_ref().map_or(&[][..], |hosts| &hosts.value);
+        Entry {
+            route: id,
+            hosts: hosts.iter().map(|host| host.value.clone()).collect(),
+            path: written.path.as_ref().map(|path| path.value.clone()),
+            rule: rule(written),
+            timeouts: timeouts::exchange(&deadlines),
+            origins: self.origins(&deadlines),
+        }
+    }
+
+    fn route(&mut self, written: &config::Val<config::Route>) -> Route {
+        let rewrite = written.rewrite.as_ref();
+        let edits = |edits: Option<&config::Val<config::HeaderEdits>>| edits.map(|edits| header_edits(edits)).unwrap_or_default();
+        let name = written.name.as_str();
+        let limit = written.rate_limit.as_ref();
+        Route {
+            name: name.into(),
+            place: self.place(written.span),
+            action: self.action(&written.action),
+            path: rewrite.map_or(PathRewrite::Keep, |rewrite| path_rewrite(rewrite, written.path.as_deref())),
+            host: rewrite.and_then(|rewrite| rewrite.host.as_ref()).map(|host| Template::from(&host.value)),
+            request_headers: edits(rewrite.and_then(|rewrite| rewrite.request_headers.as_ref())),
+            response_headers: edits(rewrite.and_then(|rewrite| rewrite.response_headers.as_ref())),
+            upgrade: written.upgrade.iter().map(|name| name.as_str().to_ascii_lowercase().into()).collect(),
+            body_limit: written.body_limit.as_ref().map(|limit| limit.value.map(|size| size.0)),
+            rate_limit: limit.map(|limit| self.rate_limit(format!("route {name}"), limit)),
+        }
+    }
+
+    fn action(&mut self, written: &config::RouteAction) -> Action {
+        match written {
+            config::RouteAction::Service(name) => Action::Forward(self.service_id(name)),
+            config::RouteAction::Redirect(redirect) => {
+                Action::Redirect { status: redirect.status.code(), to: location(redirect) }
+            }
+            config::RouteAction::Respond(respond) => Action::Respond(fixed_response(respond)),
+        }
+    }
+
+    fn service_id(&mut self, name: &config::Val<String>) -> ServiceId {
+        if let Some(id) = self.service_ids.get(name.as_str()) {
+            return *id;
+        }
+        let problem = config::Diagnostic::error("unknown-service", format!("no service named `{}`", name.value));
+        self.diagnostics.push(problem.at(name.span, "not defined"));
+        ServiceId::new(usize::MAX)
+    }
+}
+
+fn rule(written: &config::Route) -> Rule {
+    let methods = written.methods.as_ref().map_or(&[][..], |methods| &methods.value);
+    let headers = written.headers.iter().map(|(name, test)| HeaderCondition {
+        name: name.as_str().into(),
+        test: match &test.value {
+            config::HeaderMatch::Value(value) => HeaderTest::Equals(value.as_str().as_bytes().into()),
+            config::HeaderMatch::Present => HeaderTest::Present,
+            config::HeaderMatch::Absent => HeaderTest::Absent,
+        },
+    });
+    Rule::new(methods.iter().map(|method| method.as_str().into()).collect(), headers.collect())
+}
+
+fn header_edits(written: &config::HeaderEdits) -> HeaderEdits {
+    let fields = |fields: &[(config::Val<config::FieldName>, config::Val<config::Template>)]| {
+        fields.iter().map(|(name, value)| (name.as_str().into(), Template::from(&value.value))).collect()
+    };
+    let removed = written.remove.iter().map(|name| name.as_str().into()).collect();
+    HeaderEdits::new(removed, fields(&written.set), fields(&written.add))
+}
+
+fn path_rewrite(rewrite: &config::Rewrite, path: Option<&PathPattern>) -> PathRewrite {
+    let own = path.map_or(0, |path| path.as_str().trim_end_matches('/').len());
+    let stripped = rewrite.strip_prefix.as_ref().map(|strip| match &strip.value {
+        config::StripPrefix::Matched => own,
+        config::StripPrefix::Path(prefix) => prefix.as_str().len(),
+    });
+    match (stripped, &rewrite.replace_prefix) {
+        (_, Some(with)) => PathRewrite::ReplacePrefix { length: own, with: with.as_str().into() },
+        (Some(length), None) if length > 0 => PathRewrite::ReplacePrefix { length, with: Box::default() },
+        _ => PathRewrite::Keep,
+    }
+}
+
+/// `Location`: the address as written, or the request's own with parts replaced. The port goes with the host and
+/// the scheme, so it is dropped when one of them changes.
+fn location(redirect: &config::Redirect) -> Template {
+    if let Some(to) = &redirect.to {
+        return Template::from(&to.value);
+    }
+    let given = |template: &config::Val<config::Template>| Template::from(&template.value).parts().to_vec();
+    let scheme = redirect.scheme.as_ref().map(|scheme| match scheme.value {
+        config::RedirectScheme::Http => Part::Text("http".into()),
+        config::RedirectScheme::Https => Part::Text("https".into()),
+    });
+    let host = match (&redirect.host, &scheme) {
+        (Some(host), _) => given(host),
+        (None, Some(_)) => vec![Part::Variable(Variable::Host)],
+        (None, None) => vec![Part::Authority],
+    };
+    let path = redirect.path.as_ref().map_or_else(|| vec![Part::Variable(Variable::Path)], given);
+    let scheme = scheme.unwrap_or(Part::Variable(Variable::Scheme));
+    let parts = [scheme, Part::Text("://".into())].into_iter().chain(host).chain(path);
+    Template::new(parts.chain([Part::Query]))
+}
+
+fn fixed_response(written: &config::Respond) -> FixedResponse {
+    let (body, media): (Arc<[u8]>, _) = match (&written.body_file, &written.body) {
+        (Some(file), _) => (Arc::clone(&file.bytes), Some(file.content_type())),
+        (None, Some(text)) => (text.as_bytes().into(), Some("text/plain; charset=utf-8")),
+        (None, None) => (Arc::default(), None),
+    };
+    let fields = written.headers.iter();
+    let mut fields: Vec<(Box<str>, _)> =
+        fields.map(|(name, value)| (name.as_str().into(), Template::constant(value.as_str()))).collect();
+    let named = fields.iter().any(|(name, _)| &**name == "content-type");
+    if let Some(media) = media.filter(|_| !named) {
+        fields.push(("content-type".into(), Template::constant(media)));
+    }
+    FixedResponse { status: written.status.code(), fields: fields.into(), body }
+}

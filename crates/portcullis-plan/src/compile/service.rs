@@ -1,0 +1,77 @@
+//! `[service.NAME]` and its servers.
+
+use portcullis_config as config;
+
+use super::{Compiler, count, size, timeouts};
+use crate::plan::{Address, Balance, HealthCheck, HealthKind, Server, Service};
+use crate::{ServerId, ServiceId};
+
+impl Compiler<'_> {
+    /// All services in the order of their names, and their servers side by side.
+    pub(super) fn all_services(&mut self) -> (Box<[Service]>, Box<[Server]>) {
+        let mut servers = Vec::new();
+        let mut services = Vec::new();
+        for written in self.services.clone() {
+            let id = ServiceId::new(services.len());
+            services.push(self.service(written, ServerId::new(servers.len())));
+            servers.extend(written.servers.iter().map(|server| self.server(server, id)));
+        }
+        (services.into(), servers.into())
+    }
+
+    fn service(&self, written: &config::Val<config::Service>, first_server: ServerId) -> Service {
+        let retries = |cause| written.retry.on.iter().any(|on| on.value == cause);
+        Service {
+            name: written.name.as_str().into(),
+            place: self.place(written.span),
+            first_server,
+            server_count: written.servers.len(),
+            balance: match written.balance.value {
+                config::Balance::RoundRobin => Balance::RoundRobin,
+                config::Balance::LeastRequests => Balance::LeastRequests,
+            },
+            health: written.health.as_ref().map(|health| check(health)),
+            attempts: count(*written.retry.attempts).max(1),
+            retry_connect: retries(config::RetryCause::Connect),
+            retry_reset: retries(config::RetryCause::Reset),
+            retry_all_methods: written.retry.methods.value == config::RetryMethods::All,
+            max_idle: size(*written.pool.max_idle),
+            upstream_idle: timeouts::bounded(&self.config.service_timeouts(written).upstream_idle),
+            max_age: *written.pool.max_age,
+            resolve: *written.resolve,
+        }
+    }
+
+    fn server(&self, written: &config::Val<config::Server>, service: ServiceId) -> Server {
+        Server {
+            name: written.name.as_str().into(),
+            place: self.place(written.span.or(written.address.span)),
+            service,
+            address: match &written.address.value {
+                config::Address::Tcp(address) => Address::Tcp(*address),
+                config::Address::Unix(path) => Address::Unix(path.clone()),
+                config::Address::Name { host, port } => Address::Name { host: host.clone(), port: *port },
+            },
+            address_text: written.address.to_string().into(),
+            weight: count(*written.weight),
+        }
+    }
+}
+
+fn check(written: &config::Health) -> HealthCheck {
+    let kind = match &written.http {
+        None => HealthKind::Tcp,
+        Some(target) => HealthKind::Http {
+            target: target.as_str().into(),
+            host: written.host.as_ref().map(|host| host.as_str().into()),
+            expect: written.expect.ranges().into(),
+        },
+    };
+    HealthCheck {
+        kind,
+        interval: *written.interval,
+        timeout: *written.timeout,
+        rise: count(*written.rise),
+        fall: count(*written.fall),
+    }
+}
