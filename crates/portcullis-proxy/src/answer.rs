@@ -1,0 +1,284 @@
+//! Answers we make ourselves: redirects, fixed responses, error pages; and what happens to a request body nobody wants.
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use portcullis_http1::{Body, Known, Method, Piece, Version, write};
+use portcullis_plan::plan::FixedResponse;
+use portcullis_plan::{Answer, Deadline, EndedBy, Facts, Refusal, answer as pages};
+
+use crate::client::Client;
+use crate::deadline::Slot;
+use crate::desk::{Desk, RequestPart};
+use crate::failure::Failure;
+use crate::heads;
+use crate::io::poll_fill;
+use crate::scene::{Scene, Story};
+use crate::worker::Worker;
+
+/// The most of an unwanted request body that is read for the sake of the connection.
+const DRAIN_BYTES: u64 = 256 * 1024;
+/// Seconds after which a client may ask again when no server was available.
+const RETRY_AFTER: u32 = 5;
+
+/// What is answered.
+pub(crate) enum Reply<'p> {
+    /// What `decide` says.
+    Decided(Answer<'p>),
+    /// An error page for a failure.
+    Failed(Failure),
+}
+
+/// Writes the answer to the client. `keep_alive` says whether the connection stays.
+pub(crate) async fn send(
+    worker: &Worker,
+    client: &mut Client,
+    desk: &mut Desk,
+    scene: &Scene<'_>,
+    story: &mut Story,
+    reply: &Reply<'_>,
+    keep_alive: bool,
+) -> Result<(), Failure> {
+    let now = worker.now();
+    let Desk {
+        request,
+        to_client,
+        to_server,
+        ..
+    } = desk;
+    let facts = scene.facts(&client.who, request);
+    to_server.clear();
+    let writer = Writer {
+        scene,
+        facts: &facts,
+        request,
+        date: &worker.date(now),
+        keep_alive,
+    };
+    writer.write(reply, story, to_client, to_server);
+    story.timings.response.get_or_insert(now);
+    story.answered = true;
+    match client
+        .write_all(worker, &desk.to_client, scene.timeouts.client_write)
+        .await
+    {
+        Ok(sent) => {
+            story.bytes_out += sent as u64;
+            desk.to_client.clear();
+            Ok(())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            Err(Failure::deadline(Deadline::ClientWrite, false))
+        }
+        Err(_) => Err(Failure::CLIENT_GONE),
+    }
+}
+
+/// Whether so little of the body is to come that reading it is better than closing.
+pub(crate) fn is_short(body: &Body) -> bool {
+    body.remaining().is_none_or(|rest| rest <= DRAIN_BYTES)
+}
+
+/// Reads what is left of an unwanted request body; `true` if the connection stands before the next request.
+pub(crate) async fn drain(
+    worker: &Worker,
+    client: &mut Client,
+    desk: &mut Desk,
+    scene: &Scene<'_>,
+    story: &mut Story,
+    mut body: Body,
+) -> bool {
+    if body.is_done() {
+        return true;
+    }
+    let mut budget = DRAIN_BYTES;
+    client.timer.arm(
+        Slot::Download,
+        Some(Deadline::ClientBodyIdle),
+        worker.now().plus(scene.timeouts.client_body_idle),
+    );
+    let drained = poll_fn(|cx| {
+        loop {
+            while !body.is_done() && !desk.input.is_empty() {
+                let Ok((used, piece)) = body.next(desk.input.filled()) else {
+                    return Poll::Ready(false);
+                };
+                desk.input.consume(used);
+                story.bytes_in += used as u64;
+                budget = budget.saturating_sub(used as u64);
+                if matches!(piece, Piece::More) && used == 0 {
+                    break;
+                }
+            }
+            if body.is_done() || budget == 0 {
+                return Poll::Ready(body.is_done());
+            }
+            if desk.input.space().is_empty() {
+                return Poll::Ready(false);
+            }
+            match poll_fill(&mut client.io, cx, &mut desk.input) {
+                Poll::Ready(Ok(n)) if n > 0 => {}
+                Poll::Ready(_) => return Poll::Ready(false),
+                Poll::Pending if client.timer.fired() => return Poll::Ready(false),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await;
+    client.timer.disarm(Slot::Download);
+    drained
+}
+
+/// Puts an answer together.
+struct Writer<'a> {
+    scene: &'a Scene<'a>,
+    facts: &'a Facts<'a>,
+    request: &'a RequestPart,
+    date: &'a [u8],
+    keep_alive: bool,
+}
+
+impl Writer<'_> {
+    fn write(
+        &self,
+        reply: &Reply<'_>,
+        story: &mut Story,
+        out: &mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) {
+        match reply {
+            Reply::Decided(Answer::HttpsRedirect { port }) => {
+                scratch.extend_from_slice(b"https://");
+                self.https_target(*port, scratch);
+                self.redirect(308, story, out, scratch);
+            }
+            Reply::Decided(Answer::Redirect { status, to }) => {
+                to.render_field_value(self.facts, None, scratch);
+                self.redirect(*status, story, out, scratch);
+            }
+            Reply::Decided(Answer::Respond(response)) => self.fixed(response, story, out),
+            Reply::Decided(Answer::Refuse(refusal)) => {
+                let retry_after = match refusal {
+                    Refusal::RateLimited { retry_after, .. } => Some(*retry_after),
+                    _ => None,
+                };
+                story.ended_by = Some(EndedBy::Policy);
+                story.reason = Some(refusal.code());
+                self.error(refusal.status(), retry_after, story, out, scratch);
+            }
+            Reply::Failed(failure) => {
+                let retry_after = (failure.status == 503).then_some(RETRY_AFTER);
+                self.error(failure.status, retry_after, story, out, scratch);
+            }
+        }
+    }
+
+    /// Host, port and target of the same resource over https. The host was validated when the head was read.
+    fn https_target(&self, port: u16, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.facts.host.as_bytes());
+        if port != 443 {
+            out.push(b':');
+            write::decimal(out, u64::from(port));
+        }
+        out.extend_from_slice(if self.facts.path == b"*" {
+            b"/"
+        } else {
+            self.facts.path
+        });
+        if let Some(query) = self.facts.query {
+            out.push(b'?');
+            out.extend_from_slice(query);
+        }
+    }
+
+    fn redirect(&self, status: u16, story: &mut Story, out: &mut Vec<u8>, location: &[u8]) {
+        self.head(status, story, out);
+        write::field(out, b"location", location);
+        self.finish(status, story, out, &[]);
+    }
+
+    fn fixed(&self, response: &FixedResponse, story: &mut Story, out: &mut Vec<u8>) {
+        self.head(response.status, story, out);
+        for (name, value) in &response.fields {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            value.render_field_value(self.facts, None, out);
+            out.extend_from_slice(b"\r\n");
+        }
+        self.finish(response.status, story, out, &response.body);
+    }
+
+    fn error(
+        &self,
+        status: u16,
+        retry_after: Option<u32>,
+        story: &mut Story,
+        out: &mut Vec<u8>,
+        body: &mut Vec<u8>,
+    ) {
+        let accept = self
+            .request
+            .head
+            .first(Known::Accept)
+            .map(|field| field.value.of(&self.request.bytes));
+        let media_type = pages::error_page(
+            status,
+            accept,
+            &self.scene.snapshot.plan.error_pages,
+            self.facts.request_id,
+            body,
+        );
+        self.head(status, story, out);
+        write::field(out, b"content-type", media_type.as_bytes());
+        write::field(out, b"cache-control", b"no-store");
+        if let Some(seconds) = retry_after {
+            out.extend_from_slice(b"retry-after: ");
+            write::decimal(out, u64::from(seconds));
+            out.extend_from_slice(b"\r\n");
+        }
+        if status == 405 {
+            out.extend_from_slice(b"allow: ");
+            self.scene.listener.router.write_allow(self.facts, out);
+            out.extend_from_slice(write::CRLF);
+        }
+        self.finish(status, story, out, body);
+    }
+
+    fn head(&self, status: u16, story: &mut Story, out: &mut Vec<u8>) {
+        story.status = status;
+        write::status_line(out, status);
+        heads::own_fields(out, self.scene.listener, self.facts, false, self.date);
+        if let Some(rule) = &self.scene.listener.request_id
+            && !self.facts.request_id.is_empty()
+        {
+            write::field(out, rule.header.as_bytes(), self.facts.request_id);
+        }
+    }
+
+    fn finish(&self, status: u16, story: &mut Story, out: &mut Vec<u8>, body: &[u8]) {
+        if let Some(edits) = self
+            .facts
+            .route
+            .map(|route| &route.response_headers)
+            .filter(|edits| !edits.is_empty())
+        {
+            edits.write(self.facts, None, out);
+        }
+        let bodiless = status == 204 || status == 304;
+        if !bodiless {
+            out.extend_from_slice(b"content-length: ");
+            write::decimal(out, body.len() as u64);
+            out.extend_from_slice(b"\r\n");
+        }
+        if !self.keep_alive {
+            out.extend_from_slice(b"connection: close\r\n");
+        } else if self.request.head.version() == Version::Http10 {
+            out.extend_from_slice(b"connection: keep-alive\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        if !bodiless && self.request.head.method() != Method::Head {
+            story.body_out += body.len() as u64;
+            out.extend_from_slice(body);
+        }
+    }
+}

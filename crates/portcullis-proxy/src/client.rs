@@ -1,0 +1,176 @@
+//! One client connection: its stream, its identity, its deadlines.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+use portcullis_plan::{Deadline, ListenerId, Moment, TlsFacts};
+
+use crate::deadline::{Slot, Timer};
+use crate::io::{ClientIo, PollIo};
+use crate::snapshot::Snapshot;
+use crate::worker::Worker;
+
+/// An accepted connection, past its PROXY header and handshake.
+pub struct Connection {
+    /// Its bytes.
+    pub io: ClientIo,
+    /// Name of the listener it came in by.
+    pub listener: Arc<str>,
+    /// The client's address, from the PROXY header where one was taken; `None` for a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// Our address; `None` for a Unix socket.
+    pub local: Option<SocketAddr>,
+    /// What the handshake settled.
+    pub tls: Option<Box<TlsFacts>>,
+    /// When it was accepted.
+    pub accepted: Moment,
+    /// Bytes read past a PROXY header on a plain listener.
+    pub buffered: Vec<u8>,
+}
+
+/// A connection at work.
+pub(crate) struct Client {
+    pub(crate) io: ClientIo,
+    pub(crate) timer: Timer,
+    pub(crate) who: Who,
+    pub(crate) accepted: Moment,
+    /// Requests begun on it.
+    pub(crate) requests: u64,
+    listener: Arc<str>,
+    /// The listener's id in the snapshot of this generation.
+    resolved: (u64, Option<ListenerId>),
+}
+
+/// Who is at the other end, and by what way.
+pub(crate) struct Who {
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) tls: Option<Box<TlsFacts>>,
+}
+
+/// How a wait for the next request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// Bytes or an end wait to be read.
+    Readable,
+    /// Its deadline passed.
+    Deadline(Deadline),
+    /// The worker drains, or the listener is gone.
+    Drain,
+}
+
+impl Client {
+    pub(crate) fn new(worker: &Worker, connection: Connection, waker: Waker) -> (Self, Vec<u8>) {
+        let timer = Timer::new(&worker.wheel, waker);
+        worker.wake_upkeep();
+        let Connection {
+            io,
+            listener,
+            peer,
+            local,
+            tls,
+            accepted,
+            buffered,
+        } = connection;
+        let who = Who { peer, local, tls };
+        (
+            Self {
+                io,
+                timer,
+                who,
+                accepted,
+                requests: 0,
+                listener,
+                resolved: (0, None),
+            },
+            buffered,
+        )
+    }
+
+    /// The connection's listener in this snapshot; `None` once a reload removed it.
+    pub(crate) fn listener_id(&mut self, snapshot: &Snapshot) -> Option<ListenerId> {
+        if self.resolved.0 != snapshot.generation {
+            let at = snapshot
+                .plan
+                .listeners
+                .iter()
+                .position(|listener| listener.name == self.listener);
+            self.resolved = (snapshot.generation, at.map(ListenerId::new));
+        }
+        self.resolved.1
+    }
+
+    /// Waits until a read would give something, holding no buffer.
+    pub(crate) async fn pause(
+        &mut self,
+        worker: &Rc<Worker>,
+        deadline: Deadline,
+        until: Moment,
+    ) -> Pause {
+        self.timer.arm(Slot::Download, Some(deadline), until);
+        let pause = poll_fn(|cx| {
+            if self.io.poll_readable(cx).is_ready() {
+                return Poll::Ready(Pause::Readable);
+            }
+            if worker.is_draining() || self.listener_id(&worker.snapshot()).is_none() {
+                return Poll::Ready(Pause::Drain);
+            }
+            if self.timer.fired() {
+                return Poll::Ready(Pause::Deadline(deadline));
+            }
+            Poll::Pending
+        })
+        .await;
+        self.timer.disarm(Slot::Download);
+        pause
+    }
+
+    /// Writes all of `bytes`; the write deadline starts anew with every byte that goes.
+    pub(crate) async fn write_all(
+        &mut self,
+        worker: &Worker,
+        mut bytes: &[u8],
+        stall: std::time::Duration,
+    ) -> io::Result<usize> {
+        let total = bytes.len();
+        let mut armed = false;
+        poll_fn(|cx| {
+            loop {
+                let step = if bytes.is_empty() {
+                    self.io.poll_flush_all(cx).map_ok(|()| 0)
+                } else {
+                    self.io.poll_write_some(cx, bytes)
+                };
+                match step {
+                    Poll::Ready(Ok(_)) if bytes.is_empty() => return Poll::Ready(Ok(())),
+                    Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Poll::Ready(Ok(n)) => {
+                        bytes = bytes.get(n..).unwrap_or_default();
+                        armed = false;
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    Poll::Pending if self.timer.fired() => {
+                        return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                    }
+                    Poll::Pending => {
+                        if !std::mem::replace(&mut armed, true) {
+                            self.timer.arm(
+                                Slot::Download,
+                                Some(Deadline::ClientWrite),
+                                worker.recent().plus(stall),
+                            );
+                        }
+                        return Poll::Pending;
+                    }
+                }
+            }
+        })
+        .await?;
+        self.timer.disarm(Slot::Download);
+        Ok(total)
+    }
+}

@@ -1,0 +1,149 @@
+//! The life of one client connection: pause, exchange, pause, until somebody closes.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use portcullis_plan::{Deadline, Moment};
+
+use crate::client::{Client, Connection, Pause};
+use crate::deadline::Slot;
+use crate::desk::Desk;
+use crate::exchange::{Next, exchange};
+use crate::io::{ClientIo, PollIo, Stream, poll_fill};
+use crate::worker::{Counted, Worker};
+
+/// How long, and for how many bytes, a closed connection is read on so that the last answer arrives.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// Serves a connection to its end. The caller has counted it open and counts it closed.
+///
+/// To be spawned as a task of its own on the worker's thread: deadlines wake the task that polls this first.
+pub async fn serve(worker: Rc<Worker>, connection: Connection) {
+    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+    let _open = Counted::new(&worker.counts.connections);
+    let (mut client, buffered) = Client::new(&worker, connection, waker);
+    let mut desk = None;
+    if !buffered.is_empty() {
+        let mut taken = worker.take_desk();
+        taken.input.grow(buffered.len());
+        taken.input.fill_from(&buffered);
+        desk = Some(taken);
+    }
+    drop(buffered);
+    let end = requests(&worker, &mut client, &mut desk).await;
+    if let Some(desk) = desk {
+        worker.put_desk(desk);
+    }
+    match end {
+        Next::Linger => Box::pin(linger(&worker, &mut client)).await,
+        Next::Cut => cut(&client.io),
+        Next::Close | Next::Request => Box::pin(close(&worker, &mut client)).await,
+    }
+}
+
+async fn requests(worker: &Rc<Worker>, client: &mut Client, desk: &mut Option<Box<Desk>>) -> Next {
+    loop {
+        let pending = desk.as_ref().is_some_and(|desk| !desk.input.is_empty());
+        let Some((idle, head)) = wait_rules(worker, client) else {
+            return Next::Close;
+        };
+        let first = client.requests == 0;
+        if !pending {
+            if let Some(desk) = desk.take() {
+                worker.put_desk(desk);
+            }
+            let (deadline, until) = if first {
+                (Deadline::ClientHeader, client.accepted.plus(head))
+            } else {
+                (Deadline::ClientIdle, worker.recent().plus(idle))
+            };
+            match client.pause(worker, deadline, until).await {
+                Pause::Readable => {}
+                Pause::Deadline(deadline) => {
+                    count_deadline(worker, client, deadline);
+                    return Next::Close;
+                }
+                Pause::Drain => return Next::Close,
+            }
+        }
+        let desk = desk.get_or_insert_with(|| worker.take_desk());
+        let now = worker.now();
+        let started = if first { client.accepted } else { now };
+        let next = exchange(worker, client, desk, now, started, started.plus(head)).await;
+        if next != Next::Request {
+            return next;
+        }
+    }
+}
+
+/// Idle time and head time of the connection's listener, `None` once the listener is gone.
+fn wait_rules(worker: &Worker, client: &mut Client) -> Option<(Duration, Duration)> {
+    let snapshot = worker.snapshot();
+    let listener = snapshot.plan.listener(client.listener_id(&snapshot)?)?;
+    Some((
+        listener.timeouts.client_idle,
+        listener.timeouts.client_header,
+    ))
+}
+
+fn count_deadline(worker: &Worker, client: &mut Client, deadline: Deadline) {
+    let snapshot = worker.snapshot();
+    if let Some(live) = client
+        .listener_id(&snapshot)
+        .and_then(|id| snapshot.live.listener(id))
+    {
+        live.deadline(worker.id(), deadline);
+    }
+}
+
+/// Ends our side, close_notify included, without waiting for the client's.
+async fn close(worker: &Worker, client: &mut Client) {
+    client
+        .timer
+        .arm(Slot::Download, None, worker.now().plus(LINGER));
+    poll_fn(|cx| {
+        if client.timer.fired() {
+            Poll::Ready(())
+        } else {
+            client.io.poll_close_write(cx).map(|_| ())
+        }
+    })
+    .await;
+}
+
+/// Ends our side and reads on, bounded in time and bytes, until the client ends too.
+async fn linger(worker: &Worker, client: &mut Client) {
+    close(worker, client).await;
+    let until: Moment = worker.now().plus(LINGER);
+    client.timer.arm(Slot::Download, None, until);
+    let mut buffer = worker.relay_buffers.take();
+    let mut budget = LINGER_BYTES;
+    poll_fn(|cx| {
+        loop {
+            buffer.clear();
+            match poll_fill(&mut client.io, cx, &mut buffer) {
+                Poll::Ready(Ok(n)) if n > 0 && n <= budget => budget -= n,
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending if client.timer.fired() => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await;
+    worker.relay_buffers.put(buffer);
+}
+
+/// Makes an answer that was cut short look so: a reset, for even a body that only the end of the connection ends.
+fn cut(io: &ClientIo) {
+    let stream = match io {
+        ClientIo::Plain(stream) => stream,
+        ClientIo::Tls(stream) => stream.get_ref().0,
+    };
+    if let Stream::Tcp(stream) = stream {
+        // If the option cannot be set, the end still comes without close_notify or last chunk.
+        let _ = stream.set_zero_linger();
+    }
+}

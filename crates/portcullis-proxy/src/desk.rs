@@ -1,0 +1,167 @@
+//! The reusable memory of one exchange: heads, buffers, scratch. A worker lends it while a request is in
+//! flight and takes it back when the connection falls idle.
+
+use std::net::IpAddr;
+
+use portcullis_http1::{RequestHead, ResponseHead, Span};
+use portcullis_plan::{Fields, Scheme};
+
+use crate::buffer::Buffer;
+
+/// Bytes read from a client at a time. A larger head grows the buffer up to its limit.
+pub(crate) const INPUT_BYTES: usize = 16 * 1024;
+/// Scratch that grew beyond this is not kept.
+const KEEP_BYTES: usize = 64 * 1024;
+
+/// Everything one exchange needs besides its two streams.
+pub(crate) struct Desk {
+    /// Unread bytes of the client: the head while it is incomplete, then body and what follows.
+    pub(crate) input: Buffer,
+    pub(crate) request: RequestPart,
+    pub(crate) response: ResponsePart,
+    /// Framed bytes on their way to the server.
+    pub(crate) to_server: Vec<u8>,
+    /// Framed bytes on their way to the client.
+    pub(crate) to_client: Vec<u8>,
+}
+
+/// The request's head with all that was found out about it.
+#[derive(Default)]
+pub(crate) struct RequestPart {
+    /// The bytes of the head.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) head: RequestHead,
+    /// The normalised path, where it differs from the one in the head.
+    pub(crate) path: Vec<u8>,
+    pub(crate) path_at: PathAt,
+    /// The query in the head, without its question mark.
+    pub(crate) query: Option<Span>,
+    /// The host in lower case without port.
+    pub(crate) host: String,
+    pub(crate) id: Vec<u8>,
+    pub(crate) client: Option<IpAddr>,
+    pub(crate) client_port: Option<u16>,
+    pub(crate) scheme: Option<Scheme>,
+    /// The peer may speak for others (`trusted_proxies`).
+    pub(crate) trusted: bool,
+}
+
+/// Where the normalised path lies.
+#[derive(Clone, Copy, Default)]
+pub(crate) enum PathAt {
+    /// There is none yet.
+    #[default]
+    Nowhere,
+    /// In the head, unchanged.
+    Head(Span),
+    /// In `RequestPart::path`.
+    Rewritten,
+}
+
+/// The response's head.
+#[derive(Default)]
+pub(crate) struct ResponsePart {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) head: ResponseHead,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            input: Buffer::with_capacity(INPUT_BYTES),
+            request: RequestPart::default(),
+            response: ResponsePart::default(),
+            to_server: Vec::with_capacity(1024),
+            to_client: Vec::with_capacity(1024),
+        }
+    }
+}
+
+impl Desk {
+    /// Makes the desk ready for another connection; `false` if it grew too large to keep.
+    pub(crate) fn reset(&mut self) -> bool {
+        self.input.clear();
+        self.clear_exchange();
+        let request = &self.request;
+        self.input.capacity() == INPUT_BYTES
+            && [
+                &request.bytes,
+                &request.path,
+                &self.response.bytes,
+                &self.to_server,
+                &self.to_client,
+            ]
+            .iter()
+            .all(|scratch| scratch.capacity() <= KEEP_BYTES)
+    }
+
+    /// Forgets the last exchange; unread input stays.
+    pub(crate) fn clear_exchange(&mut self) {
+        self.request.clear();
+        self.response.bytes.clear();
+        self.response.head.clear();
+        self.to_server.clear();
+        self.to_client.clear();
+    }
+}
+
+impl RequestPart {
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.head.clear();
+        self.path.clear();
+        self.path_at = PathAt::Nowhere;
+        self.query = None;
+        self.host.clear();
+        self.id.clear();
+        self.client = None;
+        self.client_port = None;
+        self.scheme = None;
+        self.trusted = false;
+    }
+
+    /// The normalised path.
+    pub(crate) fn normal_path(&self) -> &[u8] {
+        match self.path_at {
+            PathAt::Nowhere => &[],
+            PathAt::Head(span) => span.of(&self.bytes),
+            PathAt::Rewritten => &self.path,
+        }
+    }
+}
+
+fn first<'a>(bytes: &'a [u8], fields: &[portcullis_http1::Field], name: &str) -> Option<&'a [u8]> {
+    fields
+        .iter()
+        .find(|field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()))
+        .map(|field| field.value.of(bytes))
+}
+
+fn each(bytes: &[u8], fields: &[portcullis_http1::Field], name: &str, each: &mut dyn FnMut(&[u8])) {
+    for field in fields
+        .iter()
+        .filter(|field| field.name.of(bytes).eq_ignore_ascii_case(name.as_bytes()))
+    {
+        each(field.value.of(bytes));
+    }
+}
+
+impl Fields for RequestPart {
+    fn first(&self, name: &str) -> Option<&[u8]> {
+        first(&self.bytes, self.head.fields(), name)
+    }
+
+    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        each(&self.bytes, self.head.fields(), name, visit);
+    }
+}
+
+impl Fields for ResponsePart {
+    fn first(&self, name: &str) -> Option<&[u8]> {
+        first(&self.bytes, self.head.fields(), name)
+    }
+
+    fn each(&self, name: &str, visit: &mut dyn FnMut(&[u8])) {
+        each(&self.bytes, self.head.fields(), name, visit);
+    }
+}

@@ -1,0 +1,444 @@
+//! The story of one request: read, understand, decide, answer or forward, finish.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::Poll;
+
+use portcullis_http1::{Body, Limits, Span, TargetForm};
+use portcullis_plan::live::ListenerLive;
+use portcullis_plan::plan::Listener;
+use portcullis_plan::{
+    Deadline, Decision, EndedBy, Moment, WorkerId, decide, forwarded, normalize,
+};
+
+use crate::answer::{self, Reply};
+use crate::client::{Client, Who};
+use crate::deadline::Slot;
+use crate::desk::{Desk, PathAt, RequestPart};
+use crate::failure::Failure;
+use crate::finish::finish;
+use crate::forward;
+use crate::io::poll_fill;
+use crate::scene::{Scene, Story};
+use crate::worker::{Counted, Worker};
+
+/// What becomes of the client's connection after an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It waits for the next request.
+    Request,
+    /// Both sides are done with it.
+    Close,
+    /// It is closed, but the client may still be sending: read on for a moment, so that our answer is not lost to a reset (RFC 9112 9.6).
+    Linger,
+    /// The answer is cut short, and the client must see that.
+    Cut,
+}
+
+/// Serves one request. `now` is when its first bytes were there to read, `started` when its time began to count,
+/// `head_by` when its head must be complete.
+pub(crate) async fn exchange(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    desk: &mut Desk,
+    now: Moment,
+    started: Moment,
+    head_by: Moment,
+) -> Next {
+    let snapshot = worker.snapshot();
+    let Some(scene) = client
+        .listener_id(&snapshot)
+        .and_then(|id| Scene::new(&snapshot, id))
+    else {
+        return Next::Close;
+    };
+    desk.clear_exchange();
+    let mut story = Story::begin(started);
+    let head = read_head(client, desk, scene.listener, head_by).await;
+    if matches!(head, Ok(Head::Nothing)) {
+        return Next::Close;
+    }
+    client.requests += 1;
+    let _busy = Counted::new(&worker.counts.exchanges);
+    let _in_flight = snapshot
+        .live
+        .listener(scene.listener_id)
+        .map(|live| InFlight::new(live, worker.id()));
+    let result = match head {
+        Ok(Head::Complete { waited }) => {
+            story.timings.head = Some(if waited { worker.now() } else { now });
+            story.bytes_in = desk.request.bytes.len() as u64;
+            serve(worker, client, desk, scene, &mut story).await
+        }
+        Ok(Head::Nothing) => return Next::Close,
+        Err(failure) => {
+            keep_for_the_log(desk, &mut story);
+            fail(worker, client, desk, scene, &mut story, failure, None).await
+        }
+    };
+    client.timer.disarm(Slot::Whole);
+    result
+}
+
+/// How reading a head ended.
+enum Head {
+    /// It is there; `waited` if it did not come at once.
+    Complete { waited: bool },
+    /// The client closed without a byte.
+    Nothing,
+}
+
+/// Reads until the head is complete and moves its bytes out of the input.
+async fn read_head(
+    client: &mut Client,
+    desk: &mut Desk,
+    listener: &Listener,
+    by: Moment,
+) -> Result<Head, Failure> {
+    let limits = Limits {
+        head_bytes: listener.limits.head,
+        target_bytes: listener.limits.target,
+        fields: listener.limits.fields,
+    };
+    let mut waited = false;
+    let result = poll_fn(|cx| {
+        loop {
+            if !desk.input.is_empty() {
+                match desk.request.head.parse(desk.input.filled(), &limits) {
+                    Ok(Some(length)) => return Poll::Ready(Ok(Some(length))),
+                    Ok(None) if desk.input.space().is_empty() => {
+                        desk.input.grow(limits.head_bytes.saturating_add(1024))
+                    }
+                    Ok(None) => {}
+                    Err(reject) => return Poll::Ready(Err(Failure::refused(reject))),
+                }
+            }
+            match poll_fill(&mut client.io, cx, &mut desk.input) {
+                Poll::Ready(Ok(n)) if n > 0 => {}
+                Poll::Ready(_) if desk.input.is_empty() => return Poll::Ready(Ok(None)),
+                Poll::Ready(_) => return Poll::Ready(Err(Failure::CLIENT_GONE)),
+                Poll::Pending if client.timer.fired() => {
+                    return Poll::Ready(Err(Failure::deadline(Deadline::ClientHeader, false)));
+                }
+                Poll::Pending => {
+                    if !std::mem::replace(&mut waited, true) {
+                        client
+                            .timer
+                            .arm(Slot::Download, Some(Deadline::ClientHeader), by);
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    })
+    .await;
+    if waited {
+        client.timer.disarm(Slot::Download);
+    }
+    let Some(length) = result? else {
+        return Ok(Head::Nothing);
+    };
+    desk.request
+        .bytes
+        .extend_from_slice(desk.input.filled().get(..length).unwrap_or_default());
+    desk.input.consume(length);
+    Ok(Head::Complete { waited })
+}
+
+/// A head that was refused still names what it can in the log.
+fn keep_for_the_log(desk: &mut Desk, story: &mut Story) {
+    let Desk { input, request, .. } = desk;
+    request.bytes.extend_from_slice(input.filled());
+    story.bytes_in = input.filled().len() as u64;
+    input.clear();
+}
+
+/// A complete head: understand it, decide, act.
+async fn serve(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    desk: &mut Desk,
+    mut scene: Scene<'_>,
+    story: &mut Story,
+) -> Next {
+    if let Err(failure) = understand(worker, &client.who, &mut desk.request, scene.listener) {
+        return fail(worker, client, desk, scene, story, failure, None).await;
+    }
+    let now = story.timings.head.unwrap_or(story.timings.start);
+    let keep_alive = may_keep_alive(worker, client, desk, scene.listener, now);
+    let decision = {
+        let facts = scene.facts(&client.who, &desk.request);
+        decide(&scene.snapshot.plan, &scene.snapshot.live, &facts, now)
+    };
+    match decision {
+        Decision::Answer { route, answer } => {
+            scene.route = route;
+            reply(
+                worker,
+                client,
+                desk,
+                scene,
+                story,
+                &Reply::Decided(answer),
+                keep_alive,
+            )
+            .await
+        }
+        Decision::Forward(forward) => {
+            scene.route = Some(forward.route_id);
+            scene.service = Some(forward.service);
+            scene.timeouts = forward.timeouts;
+            if let Some(whole) = forward.timeouts.request {
+                client.timer.arm(
+                    Slot::Whole,
+                    Some(Deadline::Request),
+                    story.timings.start.plus(whole),
+                );
+            }
+            match forward::forward(
+                worker, client, desk, &mut scene, story, &forward, keep_alive,
+            )
+            .await
+            {
+                Ok(next) => {
+                    finish(worker, &scene, &client.who, desk, story);
+                    next
+                }
+                Err((failure, rest)) => {
+                    fail(worker, client, desk, scene, story, failure, rest).await
+                }
+            }
+        }
+    }
+}
+
+/// Finds out what the decisions ask about: host, path, the believed client, the request's id.
+fn understand(
+    worker: &Worker,
+    who: &Who,
+    request: &mut RequestPart,
+    listener: &Listener,
+) -> Result<(), Failure> {
+    let mut scratch = std::mem::take(&mut request.path);
+    let result = understand_target(request, listener, &mut scratch);
+    request.path = scratch;
+    result?;
+
+    let believed = forwarded::client(listener, who.peer, request);
+    request.client = believed.client;
+    request.client_port = believed.client_port;
+    request.scheme = believed.scheme;
+    request.trusted = believed.trusted;
+    if let Some(rule) = &listener.request_id {
+        name_request(
+            worker,
+            request,
+            rule.trust && believed.trusted,
+            &rule.header,
+        );
+    }
+    Ok(())
+}
+
+fn understand_target(
+    request: &mut RequestPart,
+    listener: &Listener,
+    scratch: &mut Vec<u8>,
+) -> Result<(), Failure> {
+    let (host, _) = normalize::host(request.head.authority().of(&request.bytes), scratch);
+    request.host.push_str(host);
+    scratch.clear();
+    let origin = request.head.origin();
+    match request.head.target_form() {
+        TargetForm::Authority => return Ok(()),
+        TargetForm::Asterisk => {
+            request.path_at = PathAt::Head(request.head.target());
+            return Ok(());
+        }
+        TargetForm::Origin | TargetForm::Absolute => {}
+    }
+    let target = origin.of(&request.bytes);
+    let mark = target.iter().position(|byte| *byte == b'?');
+    let at = |offset: usize| {
+        origin
+            .start
+            .saturating_add(u32::try_from(offset).unwrap_or(u32::MAX))
+    };
+    request.query = mark.map(|mark| Span {
+        start: at(mark + 1),
+        end: origin.end,
+    });
+    let raw = Span {
+        start: origin.start,
+        end: mark.map_or(origin.end, at),
+    };
+    let path = normalize::path(raw.of(&request.bytes), &listener.paths, scratch)
+        .map_err(|refusal| Failure::bad_path(refusal.code()))?;
+    let unchanged = path == raw.of(&request.bytes);
+    request.path_at = if unchanged {
+        PathAt::Head(raw)
+    } else {
+        PathAt::Rewritten
+    };
+    if !unchanged && scratch.is_empty() {
+        scratch.push(b'/'); // an absolute-form target without a path
+    }
+    Ok(())
+}
+
+/// Keeps a believed id that is short and plain, or makes one of 32 hexadecimal digits.
+fn name_request(worker: &Worker, request: &mut RequestPart, believe: bool, header: &str) {
+    if believe {
+        let RequestPart {
+            head, bytes, id, ..
+        } = request;
+        let given = head
+            .fields()
+            .iter()
+            .find(|field| field.name.of(bytes).eq_ignore_ascii_case(header.as_bytes()));
+        if let Some(given) = given.map(|field| field.value.of(bytes))
+            && (1..=128).contains(&given.len())
+            && given
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte))
+        {
+            id.extend_from_slice(given);
+            return;
+        }
+    }
+    for word in [worker.chance(), worker.chance()] {
+        for shift in (0..16).rev() {
+            let digit = (word >> (shift * 4)) & 0xf;
+            request
+                .id
+                .push(*b"0123456789abcdef".get(digit as usize).unwrap_or(&b'0'));
+        }
+    }
+}
+
+/// Whether the connection may serve another request after this one.
+fn may_keep_alive(
+    worker: &Worker,
+    client: &Client,
+    desk: &Desk,
+    listener: &Listener,
+    now: Moment,
+) -> bool {
+    desk.request.head.keep_alive()
+        && !worker.is_draining()
+        && listener
+            .limits
+            .requests_per_connection
+            .is_none_or(|most| client.requests < most)
+        && listener
+            .timeouts
+            .connection_age
+            .is_none_or(|age| now.since(client.accepted) < age)
+}
+
+/// Answers by ourselves.
+async fn reply(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    desk: &mut Desk,
+    scene: Scene<'_>,
+    story: &mut Story,
+    reply: &Reply<'_>,
+    keep_alive: bool,
+) -> Next {
+    let body = Body::new(desk.request.head.framing());
+    let keep_alive = keep_alive && is_drainable(desk, story, &body);
+    let failed = answer::send(worker, client, desk, &scene, story, reply, keep_alive).await;
+    let next = match failed {
+        Err(failure) => {
+            note(story, failure);
+            Next::Close
+        }
+        Ok(()) if keep_alive => {
+            after_drain(answer::drain(worker, client, desk, &scene, story, body).await)
+        }
+        Ok(()) => Next::Linger,
+    };
+    finish(worker, &scene, &client.who, desk, story);
+    next
+}
+
+/// The exchange failed: an error page if the client can still be told, else the connection is cut. `rest` is what is
+/// unread of the request's body; `None` if where the request ends is not known.
+async fn fail(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    desk: &mut Desk,
+    scene: Scene<'_>,
+    story: &mut Story,
+    failure: Failure,
+    rest: Option<Body>,
+) -> Next {
+    note(story, failure);
+    if story.answered || failure.status == 0 {
+        finish(worker, &scene, &client.who, desk, story);
+        return Next::Cut;
+    }
+    client.timer.disarm(Slot::Whole);
+    desk.to_client.clear();
+    let now = worker.now();
+    let keep_alive = rest.as_ref().is_some_and(|body| {
+        (failure.by != EndedBy::Client || body.is_done())
+            && is_drainable(desk, story, body)
+            && may_keep_alive(worker, client, desk, scene.listener, now)
+    });
+    let sent = answer::send(
+        worker,
+        client,
+        desk,
+        &scene,
+        story,
+        &Reply::Failed(failure),
+        keep_alive,
+    )
+    .await;
+    let next = match (sent, rest.filter(|_| keep_alive)) {
+        (Err(_), _) => Next::Close,
+        (Ok(()), Some(body)) => {
+            after_drain(answer::drain(worker, client, desk, &scene, story, body).await)
+        }
+        (Ok(()), None) => Next::Linger,
+    };
+    finish(worker, &scene, &client.who, desk, story);
+    next
+}
+
+const fn after_drain(drained: bool) -> Next {
+    if drained { Next::Request } else { Next::Linger }
+}
+
+/// Whether reading the rest of an unwanted body is better than closing: it is short, and the client does not wait to be told to send it.
+fn is_drainable(desk: &Desk, story: &Story, body: &Body) -> bool {
+    body.is_done()
+        || answer::is_short(body) && (!desk.request.head.expects_continue() || story.continued)
+}
+
+fn note(story: &mut Story, failure: Failure) {
+    story.ended_by = Some(failure.by);
+    story.deadline = failure.deadline;
+    story.reason = Some(failure.reason);
+}
+
+/// Counts a listener's request as in flight for as long as it lives.
+struct InFlight<'a> {
+    live: &'a ListenerLive,
+    worker: WorkerId,
+}
+
+impl<'a> InFlight<'a> {
+    fn new(live: &'a ListenerLive, worker: WorkerId) -> Self {
+        live.begin(worker);
+        Self { live, worker }
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.live.end(self.worker);
+    }
+}

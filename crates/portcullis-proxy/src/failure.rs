@@ -1,0 +1,113 @@
+//! What can go wrong with a request: whose fault it is, what the client is told, whether another try may help.
+
+use portcullis_http1::Reject;
+use portcullis_plan::{Deadline, EndedBy};
+
+/// Why an exchange could not come to its proper end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Who ended it.
+    pub(crate) by: EndedBy,
+    /// The status to answer with, if an answer can still be given.
+    pub(crate) status: u16,
+    /// A stable kebab-case word for logs and counters.
+    pub(crate) reason: &'static str,
+    /// The deadline that passed, if one did.
+    pub(crate) deadline: Option<Deadline>,
+    /// Whether the same request may be tried again.
+    pub(crate) retry: Retry,
+}
+
+/// Whether a failed attempt leaves room for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// No: the server may have acted on the request, or trying again is pointless.
+    No,
+    /// The connection could not be made: nothing was sent.
+    Connect,
+    /// A reused connection died before any byte of the answer.
+    Reset,
+}
+
+impl Failure {
+    const fn new(by: EndedBy, status: u16, reason: &'static str) -> Self {
+        Self {
+            by,
+            status,
+            reason,
+            deadline: None,
+            retry: Retry::No,
+        }
+    }
+
+    /// The client closed or reset before its request or our answer was through. There is nobody to answer.
+    pub(crate) const CLIENT_GONE: Self = Self::new(EndedBy::Client, 0, "client-closed");
+    /// Every server is down, drained, in maintenance or of weight zero.
+    pub(crate) const NO_SERVER: Self = Self::new(EndedBy::Policy, 503, "no-server-available");
+    /// The request body is larger than allowed.
+    pub(crate) const BODY_TOO_LARGE: Self = Self::new(EndedBy::Policy, 413, "body-too-large");
+    /// A name that was not resolved yet or any more.
+    pub(crate) const UNRESOLVED: Self = Self {
+        retry: Retry::Connect,
+        ..Self::new(EndedBy::Server, 503, "server-name-unresolved")
+    };
+    /// The server refused the connection or could not be reached.
+    pub(crate) const CONNECT: Self = Self {
+        retry: Retry::Connect,
+        ..Self::new(EndedBy::Server, 503, "connect-failed")
+    };
+    /// The server closed or reset before the head of its answer.
+    pub(crate) const CLOSED_EARLY: Self =
+        Self::new(EndedBy::Server, 502, "server-closed-before-answer");
+    /// The same on a connection that had served before.
+    pub(crate) const STALE: Self = Self {
+        retry: Retry::Reset,
+        ..Self::CLOSED_EARLY
+    };
+    /// The answer's body ended before its announced end.
+    pub(crate) const TRUNCATED: Self = Self::new(EndedBy::Server, 502, "response-truncated");
+    /// More interim responses than allowed.
+    pub(crate) const INTERIM_FLOOD: Self =
+        Self::new(EndedBy::Server, 502, "too-many-interim-responses");
+    /// A 101 nobody asked for, or to another protocol.
+    pub(crate) const UNASKED_UPGRADE: Self = Self::new(EndedBy::Server, 502, "unasked-upgrade");
+    /// We are stopping.
+    pub(crate) const SHUTDOWN: Self = Self::new(EndedBy::Shutdown, 503, "shutting-down");
+
+    /// The client sent what the engine refuses.
+    pub(crate) fn refused(reject: Reject) -> Self {
+        Self::new(EndedBy::Client, reject.status(), reject.code())
+    }
+
+    /// The server sent what the engine refuses.
+    pub(crate) fn bad_response(reject: Reject) -> Self {
+        Self::new(EndedBy::Server, 502, reject.code())
+    }
+
+    /// A path the listener's policy refuses.
+    pub(crate) const fn bad_path(reason: &'static str) -> Self {
+        Self::new(EndedBy::Policy, 400, reason)
+    }
+
+    /// A deadline has passed. 408 where we waited for the client, 504 where for a server (RFC 9110 15.5.9, 15.6.5).
+    pub(crate) const fn deadline(deadline: Deadline, waiting_for_server: bool) -> Self {
+        let status = match deadline {
+            Deadline::ClientHeader | Deadline::ClientBodyIdle | Deadline::ClientBodyRate => 408,
+            Deadline::Connect | Deadline::ResponseHeader | Deadline::ResponseIdle => 504,
+            _ if waiting_for_server => 504,
+            _ => 408,
+        };
+        let retry = if matches!(deadline, Deadline::Connect) {
+            Retry::Connect
+        } else {
+            Retry::No
+        };
+        Self {
+            by: EndedBy::Deadline,
+            status,
+            reason: deadline.key(),
+            deadline: Some(deadline),
+            retry,
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! Passing a request to a server: pick, connect, send, relay; and again with another where that is allowed.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use portcullis_http1::{Body, Method};
+use portcullis_plan::balance::{self, Tried};
+use portcullis_plan::live::{ServerLive, UpstreamError};
+use portcullis_plan::plan::{Address, Service};
+use portcullis_plan::{Deadline, Forward, Moment, ServerId};
+
+use crate::client::Client;
+use crate::deadline::Slot;
+use crate::desk::Desk;
+use crate::exchange::Next;
+use crate::failure::{Failure, Retry};
+use crate::heads::{self, RequestOptions};
+use crate::relay::{Finished, Transfer, Upload, allowed_upgrade};
+use crate::scene::{Scene, Story};
+use crate::tunnel;
+use crate::upstream::Upstream;
+use crate::upstream::connect::{Target, connect};
+use crate::worker::Worker;
+
+/// A failure, and what is still unread of the request's body.
+pub(crate) type Failed = (Failure, Option<Body>);
+
+/// Tries until an answer is with the client or no try is left.
+pub(crate) async fn forward(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    desk: &mut Desk,
+    scene: &mut Scene<'_>,
+    story: &mut Story,
+    forward: &Forward<'_>,
+    keep_alive: bool,
+) -> Result<Next, Failed> {
+    let framing = desk.request.head.framing();
+    let rest = || Some(Body::new(framing));
+    let snapshot = scene.snapshot;
+    let Some(service) = snapshot.plan.service(forward.service) else {
+        return Err((Failure::NO_SERVER, rest()));
+    };
+    if let (portcullis_http1::BodyFraming::Length(length), Some(limit)) =
+        (framing, forward.body_limit)
+        && length > limit
+    {
+        return Err((Failure::BODY_TOO_LARGE, rest()));
+    }
+    let head_in = story.bytes_in;
+    let mut tried = Tried::none();
+    let mut last = Failure::NO_SERVER;
+    let mut fresh_only = None;
+    while story.attempts < service.attempts.max(1) {
+        let pick = fresh_only.or_else(|| {
+            balance::pick(
+                &snapshot.plan,
+                &snapshot.live,
+                forward.service,
+                worker.id(),
+                &tried,
+                worker.chance() as u32,
+            )
+        });
+        let Some(id) = pick else { break };
+        let Some(server) = snapshot.live.servers.get(id.index()) else {
+            break;
+        };
+        scene.server = Some(id);
+        story.attempts += 1;
+        story.bytes_in = head_in;
+        story.body_in = 0;
+        let attempt = Attempt {
+            worker,
+            scene: *scene,
+            service,
+            server,
+            server_id: id,
+            forward,
+            keep_alive,
+            fresh: fresh_only.is_some(),
+        };
+        let failed = match attempt.run(client, desk, story).await {
+            Ok(next) => return Ok(next),
+            Err(failed) => failed,
+        };
+        let method = desk.request.head.method();
+        let Some(upload) = failed.1 else {
+            return Err((failed.0, None));
+        };
+        last = failed.0;
+        let again = story.attempts < service.attempts
+            && upload.is_repeatable()
+            && !story.answered
+            && may_retry(service, method, last.retry);
+        if !again {
+            return Err((last, Some(upload.into_rest(&mut desk.input))));
+        }
+        server.attempt_failed(
+            worker.id(),
+            if last.retry == Retry::Reset {
+                UpstreamError::Reset
+            } else {
+                UpstreamError::Connect
+            },
+        );
+        // A stale connection says nothing about its server, which is asked again on a new one.
+        fresh_only = (last.retry == Retry::Reset).then_some(id);
+        if fresh_only.is_none() {
+            tried.add(id);
+        }
+    }
+    Err((last, rest()))
+}
+
+/// Whether the service's rules and the method allow to repeat a request after such a failure. A request of
+/// which nothing was sent may always be repeated; else only an idempotent one (RFC 9110 9.2.2).
+const fn may_retry(service: &Service, method: Method, retry: Retry) -> bool {
+    match retry {
+        Retry::No => false,
+        Retry::Connect => service.retry_connect,
+        Retry::Reset => {
+            service.retry_reset && (service.retry_all_methods || method.is_idempotent())
+        }
+    }
+}
+
+/// One try at one server.
+struct Attempt<'a> {
+    worker: &'a Rc<Worker>,
+    scene: Scene<'a>,
+    service: &'a Service,
+    server: &'a Arc<ServerLive>,
+    server_id: ServerId,
+    forward: &'a Forward<'a>,
+    keep_alive: bool,
+    /// Do not take a pooled connection.
+    fresh: bool,
+}
+
+impl Attempt<'_> {
+    async fn run(
+        &self,
+        client: &mut Client,
+        desk: &mut Desk,
+        story: &mut Story,
+    ) -> Result<Next, (Failure, Option<Upload>)> {
+        let now = if story.attempts == 1 {
+            story.timings.head.unwrap_or_default()
+        } else {
+            self.worker.now()
+        };
+        story.timings.attempt = Some(now);
+        let _busy = ServerInFlight::new(self.server);
+        let mut upload = Upload::new(&desk.request, self.forward.body_limit, now);
+        let mut upstream = match self.connection(client, story, now).await {
+            Ok(upstream) => upstream,
+            Err(failure) => return Err((failure, Some(upload))),
+        };
+        upstream.requests += 1;
+
+        let options = RequestOptions {
+            expect_continue: desk.request.head.expects_continue()
+                && !upload.is_received()
+                && !story.continued,
+            upgrade: allowed_upgrade(&desk.request, &self.forward.route.upgrade),
+        };
+        desk.to_server.clear();
+        desk.response.head.clear();
+        let facts = self.scene.facts(&client.who, &desk.request);
+        heads::request(
+            &mut desk.to_server,
+            &desk.request,
+            &facts,
+            self.forward.route,
+            &options,
+        );
+        let transfer = Transfer::new(
+            self.worker,
+            self.scene,
+            client,
+            &mut upstream.io,
+            desk,
+            story,
+            &mut upload,
+            options.upgrade,
+            self.keep_alive,
+        );
+        match transfer.run().await {
+            Ok(Finished::Response {
+                reusable,
+                keep_alive,
+            }) => {
+                let body = upload.into_rest(&mut desk.input);
+                if reusable {
+                    self.keep(upstream, story);
+                }
+                Ok(if keep_alive {
+                    Next::Request
+                } else if body.is_done() {
+                    Next::Close
+                } else {
+                    Next::Linger
+                })
+            }
+            Ok(Finished::Tunnel(leftover)) => {
+                upload.into_rest(&mut desk.input);
+                story.upgraded = true;
+                Box::pin(tunnel::run(
+                    self.worker,
+                    client,
+                    upstream.io,
+                    desk,
+                    story,
+                    leftover,
+                    self.scene.timeouts.tunnel_idle,
+                ))
+                .await;
+                Ok(Next::Close)
+            }
+            Err(failure) => Err((failure, Some(upload))),
+        }
+    }
+
+    /// A pooled connection, or a new one.
+    async fn connection(
+        &self,
+        client: &mut Client,
+        story: &mut Story,
+        now: Moment,
+    ) -> Result<Upstream, Failure> {
+        if !self.fresh
+            && let Some(upstream) = self.worker.pool.take(self.worker.id(), self.server, now)
+        {
+            story.reused = true;
+            story.timings.connected = Some(now);
+            return Ok(upstream);
+        }
+        story.reused = false;
+        client.timer.arm(
+            Slot::Upload,
+            Some(Deadline::Connect),
+            now.plus(self.scene.timeouts.connect),
+        );
+        let made = self.connect(client).await;
+        client.timer.disarm(Slot::Upload);
+        let upstream = made?;
+        story.timings.connected = Some(upstream.born);
+        Ok(upstream)
+    }
+
+    async fn connect(&self, client: &Client) -> Result<Upstream, Failure> {
+        let plan = &self.scene.snapshot.plan;
+        let address = plan
+            .server(self.server_id)
+            .map(|server| &server.address)
+            .ok_or(Failure::NO_SERVER)?;
+        let resolved;
+        let target = match address {
+            Address::Tcp(address) => Target::Tcp(*address),
+            Address::Unix(path) => Target::Unix(path),
+            Address::Name { .. } => {
+                resolved = self.server.addresses();
+                // Addresses of one name are alike; each connection takes one by chance.
+                let addresses = resolved
+                    .as_deref()
+                    .filter(|addresses| !addresses.is_empty())
+                    .ok_or(Failure::UNRESOLVED)?;
+                let at = self.worker.chance() as usize % addresses.len();
+                Target::Tcp(*addresses.get(at).ok_or(Failure::UNRESOLVED)?)
+            }
+        };
+        // Boxed, because connecting is rare and its state would make every connection's memory larger.
+        let mut connecting = Box::pin(connect(target));
+        let stream = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            Poll::Ready(made) => Poll::Ready(made.map_err(|error| {
+                tracing::debug!(%error, "connecting failed");
+                Failure::CONNECT
+            })),
+            Poll::Pending if client.timer.fired() => match client.timer.passed(self.worker.now()) {
+                Some((_, Some(deadline))) => Poll::Ready(Err(Failure::deadline(deadline, true))),
+                _ => Poll::Pending,
+            },
+            Poll::Pending => Poll::Pending,
+        })
+        .await?;
+        Ok(Upstream {
+            io: stream,
+            born: self.worker.now(),
+            requests: 0,
+        })
+    }
+
+    /// Puts a connection that can serve again into the pool.
+    fn keep(&self, upstream: Upstream, story: &Story) {
+        let now = story.timings.response.unwrap_or_default();
+        let mut expires = now.plus(self.service.upstream_idle);
+        if let Some(age) = self.service.max_age {
+            expires = expires.min(upstream.born.plus(age));
+        }
+        self.worker.pool.put(
+            self.worker.id(),
+            self.server,
+            upstream,
+            expires,
+            self.service.max_idle,
+        );
+        self.worker.wake_upkeep();
+    }
+}
+
+/// Counts a request at a server for as long as it lives.
+struct ServerInFlight<'a>(&'a ServerLive);
+
+impl<'a> ServerInFlight<'a> {
+    fn new(server: &'a ServerLive) -> Self {
+        server.begin();
+        Self(server)
+    }
+}
+
+impl Drop for ServerInFlight<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}

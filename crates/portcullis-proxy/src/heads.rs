@@ -1,0 +1,268 @@
+//! Writes the heads we send: requests to servers, responses to clients, with every edit applied on the way.
+//!
+//! What may not pass (hop-by-hop fields, forged forwarding fields) is left out while copying; there is no map in between.
+
+use portcullis_http1::{BodyFraming, Known, KnownSet, Version, write};
+use portcullis_plan::plan::{Listener, PathRewrite, Route, ServerHeader};
+use portcullis_plan::{Facts, Fields as _, Outcome, forwarded};
+
+use crate::desk::{RequestPart, ResponsePart};
+
+/// Forwarding fields: never passed as received. What is believed of them is written anew.
+const FORWARDING: KnownSet = KnownSet::EMPTY
+    .with(Known::XForwardedFor)
+    .with(Known::XForwardedProto)
+    .with(Known::XForwardedHost)
+    .with(Known::XForwardedOther)
+    .with(Known::Forwarded)
+    .with(Known::ForwardedLookalike)
+    .with(Known::XRealIp);
+
+/// Fields of a request that are never copied; some are written anew below.
+const REQUEST_DROPS: KnownSet = write::HOP_BY_HOP_REQUEST
+    .union(FORWARDING)
+    .with(Known::Expect);
+
+/// What of a request depends on the attempt rather than on the head.
+pub(crate) struct RequestOptions {
+    /// Ask the server for 100 before the body.
+    pub(crate) expect_continue: bool,
+    /// Ask for an upgrade to what the client named.
+    pub(crate) upgrade: bool,
+}
+
+/// Appends the request head for a server to `out`.
+pub(crate) fn request(
+    out: &mut Vec<u8>,
+    part: &RequestPart,
+    facts: &Facts<'_>,
+    route: &Route,
+    options: &RequestOptions,
+) {
+    let listener = facts.listener;
+    out.extend_from_slice(facts.method);
+    out.push(b' ');
+    target(out, facts, &route.path);
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+
+    let mut drops = REQUEST_DROPS;
+    if route.host.is_some() || !part.head.has(Known::Host) {
+        drops = drops.with(Known::Host);
+        host(out, facts, route);
+    }
+    let id_name = listener
+        .request_id
+        .as_ref()
+        .map(|rule| rule.header.as_bytes());
+    let edits = &route.request_headers;
+    write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
+        let name = field.name.of(&part.bytes);
+        id_name.is_some_and(|id| name.eq_ignore_ascii_case(id)) || edits.drops(name)
+    });
+    if listener.x_forwarded || listener.forwarded {
+        forwarded::write_fields(facts, part.trusted, out);
+    }
+    if let Some(name) = id_name {
+        write::field(out, name, facts.request_id);
+    }
+    if let Some(via) = &listener.via {
+        out.extend_from_slice(if part.head.version() == Version::Http11 {
+            b"via: 1.1 "
+        } else {
+            b"via: 1.0 "
+        });
+        out.extend_from_slice(via.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    edits.write(facts, None, out);
+    framing(out, part, options);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The hop-by-hop fields of our own hop.
+fn framing(out: &mut Vec<u8>, part: &RequestPart, options: &RequestOptions) {
+    if part.head.framing() == BodyFraming::Chunked {
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+    if options.expect_continue {
+        out.extend_from_slice(b"expect: 100-continue\r\n");
+    }
+    match (
+        options.upgrade.then(|| part.head.upgrade()).flatten(),
+        part.head.accepts_trailers(),
+    ) {
+        (Some(protocol), _) => {
+            out.extend_from_slice(b"connection: upgrade\r\n");
+            write::field(out, b"upgrade", protocol.of(&part.bytes));
+        }
+        (None, true) => out.extend_from_slice(b"connection: te\r\nte: trailers\r\n"),
+        (None, false) => {}
+    }
+}
+
+/// The request target: the normalised path, rewritten, and the query as it came.
+fn target(out: &mut Vec<u8>, facts: &Facts<'_>, rewrite: &PathRewrite) {
+    if facts.path.is_empty() {
+        out.extend_from_slice(facts.authority); // authority-form, RFC 9112 3.2.3
+        return;
+    }
+    match rewrite {
+        PathRewrite::Keep => out.extend_from_slice(facts.path),
+        PathRewrite::ReplacePrefix { length, with } => {
+            let rest = facts.path.get(*length..).unwrap_or_default();
+            out.extend_from_slice(with.as_bytes());
+            match rest.first() {
+                Some(b'/') => out.extend_from_slice(rest),
+                // Nothing but the prefix was asked for, or an asterisk: a path is never empty.
+                _ if with.is_empty() => out.push(b'/'),
+                _ => {}
+            }
+        }
+    }
+    if let Some(query) = facts.query {
+        out.push(b'?');
+        out.extend_from_slice(query);
+    }
+}
+
+fn host(out: &mut Vec<u8>, facts: &Facts<'_>, route: &Route) {
+    out.extend_from_slice(b"host: ");
+    match &route.host {
+        Some(host) => host.render_field_value(facts, None, out),
+        None if !facts.authority.is_empty() => out.extend_from_slice(facts.authority),
+        // HTTP/1.0 without Host: the server's own name is the best there is, and HTTP/1.1 demands one.
+        None => match facts.server {
+            Some(server) if !server.address_text.starts_with("unix:") => {
+                out.extend_from_slice(server.address_text.as_bytes())
+            }
+            _ => out.extend_from_slice(b"localhost"),
+        },
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// How a response goes to the client.
+#[derive(Clone, Copy)]
+pub(crate) struct ResponseOptions {
+    /// Frame the body in chunks.
+    pub(crate) chunked: bool,
+    /// The connection stays open.
+    pub(crate) keep_alive: bool,
+    /// This is the 101 that begins a tunnel.
+    pub(crate) upgrade: bool,
+}
+
+/// Appends the head of a server's final response (or 101) to `out`. `outcome` serves the edits' variables.
+pub(crate) fn response(
+    out: &mut Vec<u8>,
+    part: &ResponsePart,
+    request: &RequestPart,
+    facts: &Facts<'_>,
+    outcome: &Outcome<'_>,
+    options: ResponseOptions,
+    date: &[u8],
+) {
+    let listener = facts.listener;
+    write::status_line_with(out, part.head.status(), part.head.reason().of(&part.bytes));
+    let mut drops = write::HOP_BY_HOP_RESPONSE;
+    if listener.server_header != ServerHeader::Keep {
+        drops = drops.with(Known::Server);
+    }
+    if sends_hsts(facts) {
+        drops = drops.with(Known::StrictTransportSecurity);
+    }
+    // Close-delimited or chunked bodies have no length; a stray one cannot be here, the parser refuses it.
+    match facts
+        .route
+        .map(|route| &route.response_headers)
+        .filter(|edits| !edits.is_empty())
+    {
+        Some(edits) => {
+            write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
+                edits.drops(field.name.of(&part.bytes))
+            });
+            own_fields(out, listener, facts, part.head.has(Known::Date), date);
+            echo_request_id(out, part, facts);
+            edits.write(facts, Some(outcome), out);
+        }
+        None => {
+            write::copy_fields(out, &part.bytes, part.head.fields(), drops, |_| false);
+            own_fields(out, listener, facts, part.head.has(Known::Date), date);
+            echo_request_id(out, part, facts);
+        }
+    }
+    if options.chunked {
+        if part.head.has(Known::Trailer) {
+            copy_trailer_announcement(out, part);
+        }
+        out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+    connection(out, request, options, part);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Fields that we add to every answer, a server's or our own: Server, Date, Via, HSTS.
+pub(crate) fn own_fields(
+    out: &mut Vec<u8>,
+    listener: &Listener,
+    facts: &Facts<'_>,
+    has_date: bool,
+    date: &[u8],
+) {
+    if let ServerHeader::Set(name) = &listener.server_header {
+        write::field(out, b"server", name.as_bytes());
+    }
+    if listener.date && !has_date {
+        write::field(out, b"date", date);
+    }
+    if let Some(via) = &listener.via {
+        out.extend_from_slice(b"via: 1.1 ");
+        out.extend_from_slice(via.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    if let (true, Some(hsts)) = (sends_hsts(facts), &listener.hsts) {
+        write::field(out, b"strict-transport-security", hsts.as_bytes());
+    }
+}
+
+/// HSTS is only ever sent over TLS (RFC 6797 7.2).
+fn sends_hsts(facts: &Facts<'_>) -> bool {
+    facts.tls.is_some() && facts.listener.hsts.is_some()
+}
+
+fn echo_request_id(out: &mut Vec<u8>, part: &ResponsePart, facts: &Facts<'_>) {
+    if let Some(rule) = &facts.listener.request_id
+        && part.first(&rule.header).is_none()
+    {
+        write::field(out, rule.header.as_bytes(), facts.request_id);
+    }
+}
+
+fn copy_trailer_announcement(out: &mut Vec<u8>, part: &ResponsePart) {
+    for field in part
+        .head
+        .fields()
+        .iter()
+        .filter(|field| field.known == Known::Trailer)
+    {
+        write::field(out, b"trailer", field.value.of(&part.bytes));
+    }
+}
+
+fn connection(
+    out: &mut Vec<u8>,
+    request: &RequestPart,
+    options: ResponseOptions,
+    part: &ResponsePart,
+) {
+    if options.upgrade {
+        out.extend_from_slice(b"connection: upgrade\r\n");
+        if let Some(protocol) = part.head.upgrade() {
+            write::field(out, b"upgrade", protocol.of(&part.bytes));
+        }
+    } else if !options.keep_alive {
+        out.extend_from_slice(b"connection: close\r\n");
+    } else if request.head.version() == Version::Http10 {
+        out.extend_from_slice(b"connection: keep-alive\r\n");
+    }
+}

@@ -1,0 +1,31 @@
+//! The data plane: carries HTTP between clients and servers, executing the decisions of `portcullis-plan`.
+//!
+//! It holds no policy. Everything here runs on a worker's own thread and is never shared; the one thing that
+//! crosses threads is the [`SnapshotCell`], by one pointer.
+
+mod answer;
+mod buffer;
+mod client;
+mod clock;
+mod connection;
+mod deadline;
+mod desk;
+mod exchange;
+mod failure;
+mod finish;
+mod forward;
+mod heads;
+mod io;
+mod relay;
+mod scene;
+mod snapshot;
+mod tunnel;
+mod upstream;
+mod worker;
+
+pub use client::Connection;
+pub use clock::Clock;
+pub use connection::serve;
+pub use io::{ClientIo, Stream};
+pub use snapshot::{Snapshot, SnapshotCell};
+pub use worker::{LogSink, Worker};

@@ -1,0 +1,80 @@
+//! What the data plane acts on: one plan with the live state that belongs to it, swapped by one pointer.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use portcullis_plan::{Live, Plan};
+
+/// A plan and its live state. A request keeps one snapshot from its first byte to its log line.
+pub struct Snapshot {
+    /// What we intend.
+    pub plan: Arc<Plan>,
+    /// What we have observed.
+    pub live: Arc<Live>,
+    /// Counts swaps, from 1.
+    pub generation: u64,
+}
+
+/// Holds the current snapshot. Only the daemon's `reload` swaps it.
+pub struct SnapshotCell {
+    current: ArcSwap<Snapshot>,
+    generation: AtomicU64,
+}
+
+impl SnapshotCell {
+    /// A cell with its first snapshot.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, live: Arc<Live>) -> Self {
+        Self {
+            current: ArcSwap::from_pointee(Snapshot {
+                plan,
+                live,
+                generation: 1,
+            }),
+            generation: AtomicU64::new(1),
+        }
+    }
+
+    /// The current snapshot.
+    #[must_use]
+    pub fn load(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Puts a new snapshot in place and gives back the old one, which lives on with the requests that hold it.
+    pub fn swap(&self, plan: Arc<Plan>, live: Arc<Live>) -> Arc<Snapshot> {
+        let generation = self.load().generation.saturating_add(1);
+        let old = self.current.swap(Arc::new(Snapshot {
+            plan,
+            live,
+            generation,
+        }));
+        self.generation.store(generation, Ordering::Release);
+        old
+    }
+}
+
+/// A worker's copy of the current snapshot: one atomic load a request tells whether it still is the current one,
+/// and requests share it by a count that no other thread touches.
+pub(crate) struct CachedSnapshot {
+    cell: Arc<SnapshotCell>,
+    cached: RefCell<Rc<Arc<Snapshot>>>,
+}
+
+impl CachedSnapshot {
+    pub(crate) fn new(cell: Arc<SnapshotCell>) -> Self {
+        let cached = RefCell::new(Rc::new(cell.load()));
+        Self { cell, cached }
+    }
+
+    pub(crate) fn current(&self) -> Rc<Arc<Snapshot>> {
+        let mut cached = self.cached.borrow_mut();
+        if cached.generation != self.cell.generation.load(Ordering::Acquire) {
+            *cached = Rc::new(self.cell.load());
+        }
+        Rc::clone(&cached)
+    }
+}

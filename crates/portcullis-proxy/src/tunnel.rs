@@ -1,0 +1,218 @@
+//! After 101, or 2xx to CONNECT: bytes both ways, unchanged, until both sides have ended or nothing moves for too long.
+
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use portcullis_plan::{Deadline, EndedBy};
+
+use crate::buffer::Buffer;
+use crate::client::Client;
+use crate::deadline::Slot;
+use crate::desk::Desk;
+use crate::io::{PollIo, Stream, poll_fill};
+use crate::scene::Story;
+use crate::worker::{Counted, Worker};
+
+/// Carries bytes until the end. `leftover` is what the server sent behind its 101; what the client sent behind its
+/// request lies in the desk's input.
+pub(crate) async fn run(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    server: Stream,
+    desk: &mut Desk,
+    story: &mut Story,
+    leftover: Option<Buffer>,
+    idle: Duration,
+) {
+    let _open = Counted::new(&worker.counts.tunnels);
+    client.timer.disarm(Slot::Whole);
+    let mut server = server;
+    let mut up = Pipe {
+        buffer: None,
+        state: Flow::Open,
+        moved: 0,
+    };
+    if !desk.input.is_empty() {
+        let mut buffer = worker.relay_buffers.take();
+        let n = buffer.fill_from(desk.input.filled());
+        desk.input.consume(n);
+        up.buffer = Some(buffer);
+    }
+    let mut down = Pipe {
+        buffer: leftover,
+        state: Flow::Open,
+        moved: 0,
+    };
+    client.timer.arm(
+        Slot::Download,
+        Some(Deadline::TunnelIdle),
+        worker.now().plus(idle),
+    );
+    let ended = poll_fn(|cx| {
+        let moved = up.poll(cx, worker, &mut client.io, &mut server)
+            | down.poll(cx, worker, &mut server, &mut client.io);
+        if let Some(ended) = end_of(&up, &down) {
+            return Poll::Ready(ended);
+        }
+        if moved {
+            client.timer.arm(
+                Slot::Download,
+                Some(Deadline::TunnelIdle),
+                worker.now().plus(idle),
+            );
+        } else if client.timer.fired() {
+            return Poll::Ready(EndedBy::Deadline);
+        }
+        Poll::Pending
+    })
+    .await;
+    client.timer.disarm(Slot::Download);
+    story.body_in += up.moved;
+    story.bytes_in += up.moved;
+    story.body_out += down.moved;
+    story.bytes_out += down.moved;
+    story.ended_by = Some(ended);
+    if ended == EndedBy::Deadline {
+        story.deadline = Some(Deadline::TunnelIdle);
+        story.reason = Some(Deadline::TunnelIdle.key());
+    }
+    for buffer in [up.buffer.take(), down.buffer.take()].into_iter().flatten() {
+        worker.relay_buffers.put(buffer);
+    }
+}
+
+fn end_of(up: &Pipe, down: &Pipe) -> Option<EndedBy> {
+    match (up.state, down.state) {
+        (Flow::Closed, Flow::Closed) => Some(EndedBy::Completed),
+        (Flow::SourceFailed, _) | (_, Flow::SinkFailed) => Some(EndedBy::Client),
+        (_, Flow::SourceFailed) | (Flow::SinkFailed, _) => Some(EndedBy::Server),
+        _ => None,
+    }
+}
+
+/// One direction. It owns a buffer only while it has bytes that could not go yet.
+struct Pipe {
+    buffer: Option<Buffer>,
+    state: Flow,
+    moved: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Open,
+    /// The source has ended; that is passed on when everything before it is.
+    Ended,
+    Closed,
+    SourceFailed,
+    SinkFailed,
+}
+
+/// A stream that can be waited on without a buffer.
+trait Source: PollIo {
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+impl Source for Stream {
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_readable(cx).map(|_| ())
+    }
+}
+
+impl Source for crate::io::ClientIo {
+    fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_readable(cx).map(|_| ())
+    }
+}
+
+impl Pipe {
+    /// Moves what goes; tells whether anything did.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        from: &mut impl Source,
+        to: &mut impl PollIo,
+    ) -> bool {
+        let mut moved = false;
+        loop {
+            match self.step(cx, worker, from, to) {
+                Poll::Ready(true) => moved = true,
+                Poll::Ready(false) | Poll::Pending => return moved,
+            }
+        }
+    }
+
+    /// `Ready(true)` after a movement, `Ready(false)` at the end of the direction.
+    fn step(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        from: &mut impl Source,
+        to: &mut impl PollIo,
+    ) -> Poll<bool> {
+        if let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.is_empty()) {
+            return match to.poll_write_some(cx, buffer.filled()) {
+                Poll::Ready(Ok(n)) if n > 0 => {
+                    buffer.consume(n);
+                    self.moved += n as u64;
+                    Poll::Ready(true)
+                }
+                Poll::Ready(_) => self.end(Flow::SinkFailed),
+                Poll::Pending => Poll::Pending,
+            };
+        }
+        match self.state {
+            Flow::Open => self.read(cx, worker, from, to),
+            Flow::Ended => match to.poll_close_write(cx) {
+                Poll::Ready(Ok(())) => self.end(Flow::Closed),
+                Poll::Ready(Err(_)) => self.end(Flow::SinkFailed),
+                Poll::Pending => Poll::Pending,
+            },
+            Flow::Closed | Flow::SourceFailed | Flow::SinkFailed => Poll::Ready(false),
+        }
+    }
+
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &Worker,
+        from: &mut impl Source,
+        to: &mut impl PollIo,
+    ) -> Poll<bool> {
+        if self.buffer.is_none() && from.poll_ready(cx).is_pending() {
+            return self.rest(cx, to);
+        }
+        let buffer = self
+            .buffer
+            .get_or_insert_with(|| worker.relay_buffers.take());
+        match poll_fill(from, cx, buffer) {
+            Poll::Ready(Ok(0)) => {
+                self.state = Flow::Ended;
+                Poll::Ready(true)
+            }
+            Poll::Ready(Ok(_)) => Poll::Ready(true),
+            Poll::Ready(Err(_)) => self.end(Flow::SourceFailed),
+            Poll::Pending => {
+                if let Some(buffer) = self.buffer.take() {
+                    worker.relay_buffers.put(buffer);
+                }
+                self.rest(cx, to)
+            }
+        }
+    }
+
+    /// Nothing to read: what TLS still holds of what was written is pushed out meanwhile.
+    fn rest(&mut self, cx: &mut Context<'_>, to: &mut impl PollIo) -> Poll<bool> {
+        match to.poll_flush_all(cx) {
+            Poll::Ready(Err(_)) => self.end(Flow::SinkFailed),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn end(&mut self, state: Flow) -> Poll<bool> {
+        self.state = state;
+        Poll::Ready(false)
+    }
+}

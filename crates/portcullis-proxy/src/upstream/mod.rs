@@ -1,0 +1,24 @@
+//! Connections to servers: making, keeping and judging them.
+
+pub(crate) mod connect;
+pub(crate) mod pool;
+
+use portcullis_plan::Moment;
+
+use crate::io::Stream;
+
+/// A connection to a server between or during exchanges.
+pub(crate) struct Upstream {
+    pub(crate) io: Stream,
+    /// When it was made.
+    pub(crate) born: Moment,
+    /// Requests sent on it.
+    pub(crate) requests: u64,
+}
+
+impl Upstream {
+    /// Whether it served an exchange before this one.
+    pub(crate) const fn is_reused(&self) -> bool {
+        self.requests > 1
+    }
+}

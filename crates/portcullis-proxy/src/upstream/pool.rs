@@ -1,0 +1,206 @@
+//! Idle connections to servers: per worker, per server, bounded, newest first, aged.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use portcullis_plan::live::ServerLive;
+use portcullis_plan::{Moment, WorkerId};
+
+use super::Upstream;
+
+/// The idle connections of one worker. Keys are the servers' identities, which no reload reuses.
+#[derive(Default)]
+pub(crate) struct IdlePool {
+    stacks: RefCell<HashMap<u64, Stack, BuildIdentity>>,
+}
+
+struct Stack {
+    server: Arc<ServerLive>,
+    idle: Vec<Idle>,
+}
+
+struct Idle {
+    upstream: Upstream,
+    expires: Moment,
+}
+
+impl IdlePool {
+    /// The newest idle connection to `server` that is neither aged nor closed by the server, nor has bytes nobody asked for.
+    pub(crate) fn take(
+        &self,
+        worker: WorkerId,
+        server: &ServerLive,
+        now: Moment,
+    ) -> Option<Upstream> {
+        let mut stacks = self.stacks.borrow_mut();
+        let stack = stacks.get_mut(&server.uid())?;
+        while let Some(idle) = stack.idle.pop() {
+            server.idle_connections(worker, -1);
+            if idle.expires > now && idle.is_quiet() {
+                return Some(idle.upstream);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection until `expires`; beyond `most` for its server the oldest is closed.
+    pub(crate) fn put(
+        &self,
+        worker: WorkerId,
+        server: &Arc<ServerLive>,
+        upstream: Upstream,
+        expires: Moment,
+        most: usize,
+    ) {
+        if most == 0 {
+            return;
+        }
+        let mut stacks = self.stacks.borrow_mut();
+        let stack = stacks.entry(server.uid()).or_insert_with(|| Stack {
+            server: Arc::clone(server),
+            idle: Vec::new(),
+        });
+        if stack.idle.len() >= most {
+            stack.idle.remove(0);
+            server.idle_connections(worker, -1);
+        }
+        stack.idle.push(Idle { upstream, expires });
+        server.idle_connections(worker, 1);
+    }
+
+    /// Closes what is aged or was closed by its server.
+    pub(crate) fn purge(&self, worker: WorkerId, now: Moment) {
+        for stack in self.stacks.borrow_mut().values_mut() {
+            let before = stack.idle.len();
+            stack
+                .idle
+                .retain(|idle| idle.expires > now && idle.is_quiet());
+            let closed = before - stack.idle.len();
+            if closed > 0 {
+                stack
+                    .server
+                    .idle_connections(worker, -i64::try_from(closed).unwrap_or(0));
+            }
+            if stack.idle.is_empty() {
+                stack.idle = Vec::new();
+            }
+        }
+        self.stacks
+            .borrow_mut()
+            .retain(|_, stack| !stack.idle.is_empty());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stacks.borrow().is_empty()
+    }
+}
+
+impl Idle {
+    /// Nothing waits to be read: neither an end, nor an error, nor bytes. Costs no system call.
+    fn is_quiet(&self) -> bool {
+        self.upstream
+            .io
+            .poll_readable(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    }
+}
+
+/// Server identities are counters of our own, so they hash to themselves (spread by a multiplication).
+#[derive(Clone, Default)]
+pub(crate) struct BuildIdentity;
+
+impl std::hash::BuildHasher for BuildIdentity {
+    type Hasher = Identity;
+
+    fn build_hasher(&self) -> Identity {
+        Identity(0)
+    }
+}
+
+pub(crate) struct Identity(u64);
+
+impl std::hash::Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::io::Stream;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+
+    fn upstream() -> (Upstream, UnixStream) {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        (
+            Upstream {
+                io: Stream::Unix(ours),
+                born: Moment::default(),
+                requests: 1,
+            },
+            theirs,
+        )
+    }
+
+    fn at(seconds: u64) -> Moment {
+        Moment::from_nanos(seconds * 1_000_000_000)
+    }
+
+    #[tokio::test]
+    async fn gives_the_newest_first_and_closes_the_oldest_beyond_its_bound() {
+        let pool = IdlePool::default();
+        let (mut kept, mut peers) = (Vec::new(), Vec::new());
+        for born in 1..=3 {
+            let (mut one, peer) = upstream();
+            one.born = at(born);
+            kept.push(pool.put(7, one, at(60), 2));
+            peers.push(peer);
+        }
+        assert_eq!(kept, [0, 0, 1]);
+        assert_eq!(pool.take(7, at(4)).unwrap().born, at(3));
+        assert_eq!(pool.take(7, at(4)).unwrap().born, at(2));
+        assert!(pool.take(7, at(4)).is_none());
+    }
+
+    #[tokio::test]
+    async fn never_gives_an_aged_one() {
+        let pool = IdlePool::default();
+        let (one, _peer) = upstream();
+        pool.put(7, one, at(10), 8);
+        assert!(pool.take(7, at(11)).is_none());
+    }
+
+    #[tokio::test]
+    async fn notices_what_the_server_closed_or_sent_unasked() {
+        let pool = IdlePool::default();
+        let (closed, peer) = upstream();
+        let (chatty, mut talker) = upstream();
+        pool.put(7, closed, at(60), 8);
+        pool.put(7, chatty, at(60), 8);
+        drop(peer);
+        talker
+            .write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
+            .await
+            .unwrap();
+        while pool.count(7) > 0 {
+            tokio::task::yield_now().await;
+            pool.purge(at(1));
+        }
+        assert!(pool.take(7, at(1)).is_none() && pool.is_empty());
+    }
+}

@@ -1,0 +1,245 @@
+//! What one worker thread owns: buffers, idle server connections, deadlines, its view of the snapshot.
+//!
+//! A worker is never shared between threads. Everything a connection needs in steady state is lent
+//! from here and comes back, so that exchanges allocate nothing.
+
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use portcullis_plan::{Moment, WorkerId};
+use tokio::sync::Notify;
+
+use crate::buffer::BufferPool;
+use crate::clock::Clock;
+use crate::deadline::{TICK, Wheel};
+use crate::desk::Desk;
+use crate::snapshot::{CachedSnapshot, Snapshot, SnapshotCell};
+use crate::upstream::pool::IdlePool;
+
+/// Bytes read from a server at a time; also the most a slow client makes us hold.
+const RELAY_BYTES: usize = 64 * 1024;
+/// Relay buffers kept for the next response.
+const RELAY_KEEP: usize = 64;
+/// Desks kept for the next request.
+const DESK_KEEP: usize = 256;
+/// Between looks at the idle server connections.
+const PURGE_EVERY: Duration = Duration::from_secs(1);
+/// How long a log line may wait for company.
+const LOG_EVERY: Duration = Duration::from_millis(200);
+
+/// Where access-log lines go. One per worker; never blocks.
+pub trait LogSink {
+    /// Appends one line; `render` writes it, line end included, or nothing.
+    fn append(&self, render: &mut dyn FnMut(&mut Vec<u8>));
+    /// Hands over what was gathered. Called about five times a second while there is traffic.
+    fn flush(&self);
+}
+
+/// A log that goes nowhere.
+impl LogSink for () {
+    fn append(&self, _: &mut dyn FnMut(&mut Vec<u8>)) {}
+    fn flush(&self) {}
+}
+
+/// One worker thread's half of the data plane.
+pub struct Worker {
+    pub(crate) id: WorkerId,
+    clock: Clock,
+    recent: Cell<Moment>,
+    snapshots: CachedSnapshot,
+    pub(crate) wheel: Rc<RefCell<Wheel>>,
+    pub(crate) relay_buffers: BufferPool,
+    desks: RefCell<Vec<Box<Desk>>>,
+    pub(crate) pool: IdlePool,
+    pub(crate) log: Box<dyn LogSink>,
+    unlogged: Cell<bool>,
+    chance: Cell<u64>,
+    draining: Cell<bool>,
+    date: Cell<(u64, [u8; 29])>,
+    pub(crate) counts: Counts,
+    active: Notify,
+}
+
+/// What a worker is busy with.
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) connections: Cell<usize>,
+    pub(crate) exchanges: Cell<usize>,
+    pub(crate) tunnels: Cell<usize>,
+}
+
+impl Worker {
+    /// The worker `id`, to be made on its own thread.
+    #[must_use]
+    pub fn new(
+        id: WorkerId,
+        snapshots: Arc<SnapshotCell>,
+        clock: Clock,
+        log: Box<dyn LogSink>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            clock,
+            recent: Cell::new(clock.now()),
+            snapshots: CachedSnapshot::new(snapshots),
+            wheel: Rc::new(RefCell::new(Wheel::new(clock.now()))),
+            relay_buffers: BufferPool::new(RELAY_BYTES, RELAY_KEEP),
+            desks: RefCell::new(Vec::new()),
+            pool: IdlePool::default(),
+            log,
+            unlogged: Cell::new(false),
+            chance: Cell::new(RandomState::new().hash_one(id.index())),
+            draining: Cell::new(false),
+            date: Cell::new((u64::MAX, [0; 29])),
+            counts: Counts::default(),
+            active: Notify::new(),
+        })
+    }
+
+    /// The worker's upkeep: deadlines, ageing of idle server connections, handing over of log lines.
+    /// Spawn it once per worker; it never ends by itself, and rests while there is nothing to keep up.
+    pub async fn maintain(self: Rc<Self>) {
+        let mut purged = self.now();
+        let mut flushed = purged;
+        loop {
+            if self.wheel.borrow().is_empty() && self.pool.is_empty() && !self.unlogged.get() {
+                self.active.notified().await;
+            }
+            tokio::time::sleep(TICK).await;
+            let now = self.now();
+            self.wheel.borrow_mut().sweep(now);
+            if now.since(purged) >= PURGE_EVERY {
+                purged = now;
+                self.pool.purge(self.id, now);
+            }
+            if now.since(flushed) >= LOG_EVERY && self.unlogged.replace(false) {
+                flushed = now;
+                self.log.flush();
+            }
+        }
+    }
+
+    /// Begins the graceful end: idle connections close now, others after their exchange.
+    pub fn drain(&self) {
+        self.draining.set(true);
+        self.wheel.borrow().wake_all();
+    }
+
+    /// Makes idle connections look at the snapshot again: those whose listener is gone close.
+    pub fn close_listener(&self, _name: &str) {
+        self.wheel.borrow().wake_all();
+    }
+
+    /// Open client connections.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.counts.connections.get()
+    }
+
+    /// Exchanges in progress, tunnels apart.
+    #[must_use]
+    pub fn exchanges(&self) -> usize {
+        self.counts.exchanges.get()
+    }
+
+    /// Open tunnels.
+    #[must_use]
+    pub fn tunnels(&self) -> usize {
+        self.counts.tunnels.get()
+    }
+
+    /// The current snapshot; what holds it keeps it, whatever is swapped in meanwhile.
+    #[must_use]
+    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+        self.snapshots.current()
+    }
+
+    /// Now, by the process's clock.
+    #[must_use]
+    pub fn now(&self) -> Moment {
+        let now = self.clock.now();
+        self.recent.set(now);
+        now
+    }
+
+    /// The last moment this worker read: late by less than a tick, which is as fine as deadlines are, and free.
+    pub(crate) const fn recent(&self) -> Moment {
+        self.recent.get()
+    }
+
+    /// The worker's number.
+    #[must_use]
+    pub const fn id(&self) -> WorkerId {
+        self.id
+    }
+
+    pub(crate) const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The value of `Date` at `now`, made once a second.
+    pub(crate) fn date(&self, now: Moment) -> [u8; 29] {
+        let second = self.clock.wall_nanos(now) / 1_000_000_000;
+        let (made, text) = self.date.get();
+        if made == second {
+            return text;
+        }
+        let text = portcullis_http1::date::imf_fixdate(second);
+        self.date.set((second, text));
+        text
+    }
+
+    pub(crate) const fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+
+    /// Tells the upkeep that there is something to keep up.
+    pub(crate) fn wake_upkeep(&self) {
+        self.active.notify_one();
+    }
+
+    pub(crate) fn log_line(&self, render: &mut dyn FnMut(&mut Vec<u8>)) {
+        self.log.append(render);
+        self.unlogged.set(true);
+    }
+
+    pub(crate) fn take_desk(&self) -> Box<Desk> {
+        self.desks.borrow_mut().pop().unwrap_or_default()
+    }
+
+    pub(crate) fn put_desk(&self, mut desk: Box<Desk>) {
+        let mut desks = self.desks.borrow_mut();
+        if desks.len() < DESK_KEEP && desk.reset() {
+            desks.push(desk);
+        }
+    }
+
+    /// Sixty-four bits nobody can foresee from outside, good enough to spread and to name, not to keep secrets (splitmix64).
+    pub(crate) fn chance(&self) -> u64 {
+        let state = self.chance.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.chance.set(state);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// Adds one to a count for as long as it lives.
+pub(crate) struct Counted<'a>(&'a Cell<usize>);
+
+impl<'a> Counted<'a> {
+    pub(crate) fn new(cell: &'a Cell<usize>) -> Self {
+        cell.set(cell.get() + 1);
+        Self(cell)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
