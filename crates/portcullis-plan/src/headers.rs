@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn empty_value_is_not_written() {
-        let edits = edits(&[("x-set", " {request_header.x-absent} ")], &[("x-add", "{query}")]);
+        let edits = edits(&[("x-set", "{request_header.x-absent}")], &[("x-add", "{query}")]);
         assert_eq!(written(&edits, &TestFields::new(&[])), "");
     }
 

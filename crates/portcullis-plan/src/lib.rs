@@ -12,6 +12,7 @@ pub mod compile;
 pub mod decide;
 mod digits;
 pub mod domains;
+pub mod explain;
 pub mod facts;
 #[cfg(test)]
 mod fixture;
@@ -33,6 +34,7 @@ pub mod variables;
 
 pub use compile::{Machine, compile};
 pub use decide::{Answer, Decision, Forward, Refusal, decide};
+pub use explain::explain;
 pub use facts::{Facts, Fields, Scheme, TlsFacts};
 pub use live::Live;
 pub use ids::{LimitId, ListenerId, RouteId, ServerId, ServiceId, TlsPolicyId, WorkerId};

@@ -386,6 +386,23 @@ pub enum PathRewrite {
     },
 }
 
+impl PathRewrite {
+    /// Appends the path that the server sees. A path never becomes empty; an asterisk stays one.
+    pub fn write(&self, path: &[u8], out: &mut Vec<u8>) {
+        let Self::ReplacePrefix { length, with } = self else { return out.extend_from_slice(path) };
+        if path.first() != Some(&b'/') {
+            return out.extend_from_slice(path);
+        }
+        let rest = path.get(*length..).unwrap_or_default();
+        out.extend_from_slice(with.as_bytes());
+        if rest.first() == Some(&b'/') {
+            out.extend_from_slice(rest);
+        } else if with.is_empty() {
+            out.push(b'/');
+        }
+    }
+}
+
 /// Servers that do the same job.
 #[derive(Debug)]
 pub struct Service {

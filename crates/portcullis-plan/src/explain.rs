@@ -1,0 +1,172 @@
+//! Which route wins for a request and why each other one loses: the walk of the data plane, narrated.
+//!
+//! [`explain`] builds the facts of a request as the data plane does - normalised path, believed client -
+//! and runs [`decide_with`](crate::decide::decide_with) on them. It says what it found as data; its
+//! `Display` is for people, [`Explanation::json`] for programs.
+
+mod candidates;
+mod forward;
+mod question;
+mod show;
+
+use std::net::IpAddr;
+
+use crate::decide::{Answer, Decision, decide_with};
+use crate::forwarded;
+use crate::normalize;
+use crate::plan::{Listener, Plan};
+use crate::{Facts, ListenerId, Live, Moment, Scheme, TlsFacts};
+
+pub use candidates::Candidate;
+pub use forward::{Forwarding, ServerState};
+pub use question::Question;
+
+/// What becomes of a request, and why.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Method and target asked about.
+    pub request: String,
+    /// The listener's name.
+    pub listener: String,
+    /// Its `file:line`.
+    pub listener_place: String,
+    /// Host as compared: lower case, without port.
+    pub host: String,
+    /// Path as compared and sent.
+    pub path: String,
+    /// The client that is believed.
+    pub client: Option<IpAddr>,
+    /// Whether the peer's forwarding fields were believed.
+    pub trusted: bool,
+    /// The scheme that is believed.
+    pub scheme: Scheme,
+    /// Every route, in file order, with what became of it. Empty if the path was refused before routing.
+    pub candidates: Vec<Candidate>,
+    /// What the answer is, in one line.
+    pub verdict: String,
+    /// Status of an answer of our own; `None` for a forwarded request.
+    pub status: Option<u16>,
+    /// Where a forwarded request goes and how it is changed.
+    pub forwarding: Option<Forwarding>,
+}
+
+/// Explains what becomes of `question`.
+///
+/// `live` may be fresh, or that of the running process: then rate limits and servers are as they are
+/// now, and the question counts against its limits like a request.
+///
+/// # Errors
+/// When the question is no request, or no listener would get it: the reason, in words for the operator.
+pub fn explain(plan: &Plan, live: &Live, question: &Question<'_>, now: Moment) -> Result<Explanation, String> {
+    let target = question.target()?;
+    let (id, listener) = question.listener(plan, &target)?;
+    let (mut path_scratch, mut host_scratch) = (Vec::new(), Vec::new());
+    let (host, _) = normalize::host(target.authority.as_bytes(), &mut host_scratch);
+    let believed = forwarded::client(listener, question.peer(), question);
+    let connection = if listener.tls.is_some() { Scheme::Https } else { Scheme::Http };
+    let mut explanation = Explanation {
+        request: format!("{} {}", question.method, question.url),
+        listener: listener.name.to_string(),
+        listener_place: listener.place.to_string(),
+        host: host.to_owned(),
+        path: target.path.clone(),
+        client: believed.client,
+        trusted: believed.trusted,
+        scheme: believed.scheme.unwrap_or(connection),
+        candidates: Vec::new(),
+        verdict: String::new(),
+        status: None,
+        forwarding: None,
+    };
+    let path = match target.compared(&listener.paths, &mut path_scratch) {
+        Ok(path) => path,
+        Err(refusal) => {
+            explanation.status = Some(400);
+            explanation.verdict = format!("refused with 400 ({}): {}", refusal.code(), refusal.text());
+            return Ok(explanation);
+        }
+    };
+    explanation.path = String::from_utf8_lossy(path).into_owned();
+    let tls = listener.tls.as_ref().map(|tls| handshake(host, tls.domains.policy(host)));
+    let facts = Facts {
+        listener_id: id,
+        listener,
+        peer: question.peer(),
+        local: None,
+        client: believed.client,
+        client_port: believed.client_port,
+        scheme: explanation.scheme,
+        tls: tls.as_ref(),
+        version: "HTTP/1.1",
+        method: question.method.as_bytes(),
+        target: target.raw.as_bytes(),
+        host,
+        authority: target.authority.as_bytes(),
+        path,
+        query: target.query.as_deref().map(str::as_bytes),
+        request_id: b"",
+        fields: question,
+        route: None,
+        service: None,
+        server: None,
+    };
+    explanation.candidates = candidates::all(plan, id, &facts);
+    explanation.conclude(plan, live, &facts, now);
+    Ok(explanation)
+}
+
+/// The handshake that a client asking for this host makes.
+fn handshake(host: &str, policy: crate::TlsPolicyId) -> TlsFacts {
+    TlsFacts { name: host.into(), policy, version: "TLSv1.3", cipher: "", client_subject: None, resumed: false }
+}
+
+impl Explanation {
+    /// Runs the decision itself and says what it is.
+    fn conclude(&mut self, plan: &Plan, live: &Live, facts: &Facts<'_>, now: Moment) {
+        let decision = decide_with(plan, live, facts, now, &mut ());
+        match decision {
+            Decision::Forward(forward) => {
+                let name = plan.service(forward.service).map_or("?", |service| &service.name);
+                self.verdict = format!("route `{}` forwards to service `{name}`", forward.route.name);
+                self.forwarding = Some(Forwarding::of(plan, live, facts, &forward));
+            }
+            Decision::Answer { route, answer } => {
+                let by = match route.and_then(|id| plan.route(id)) {
+                    Some(route) => format!("route `{}` ", route.name),
+                    None => String::new(),
+                };
+                let (status, text) = answer_text(&answer, facts);
+                self.status = Some(status);
+                self.verdict = by + &text;
+            }
+        }
+    }
+}
+
+fn answer_text(answer: &Answer<'_>, facts: &Facts<'_>) -> (u16, String) {
+    match answer {
+        Answer::HttpsRedirect { port } => {
+            (308, format!("redirects with 308 to https on port {port}: the listener has `redirect_https`"))
+        }
+        Answer::Redirect { status, to } => {
+            let mut location = Vec::new();
+            to.render_field_value(facts, None, &mut location);
+            (*status, format!("redirects with {status} to {}", String::from_utf8_lossy(&location)))
+        }
+        Answer::Respond(response) => {
+            (response.status, format!("answers {} with {} bytes", response.status, response.body.len()))
+        }
+        Answer::Refuse(refusal) => {
+            let status = refusal.status();
+            (status, format!("refuses with {status} ({})", refusal.code()))
+        }
+    }
+}
+
+/// The listener with this id and its position.
+fn numbered(plan: &Plan) -> impl Iterator<Item = (ListenerId, &Listener)> {
+    plan.listeners.iter().enumerate().map(|(index, listener)| (ListenerId::new(index), listener))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Where a forwarded request goes, and how it is changed on the way.
+
+use crate::decide::Forward;
+use crate::facts::Facts;
+use crate::headers::HeaderEdits;
+use crate::health::HealthState;
+use crate::limit::LimitKey;
+use crate::live::AdminState;
+use crate::plan::{Listener, PathRewrite, Plan, Service};
+use crate::{LimitId, Live, ServerId};
+
+/// Where a forwarded request goes and how it is changed.
+#[derive(Clone, Debug)]
+pub struct Forwarding {
+    /// The service.
+    pub service: String,
+    /// Its `file:line`.
+    pub service_place: String,
+    /// The target that the server sees.
+    pub target: String,
+    /// The Host that the server sees.
+    pub host: String,
+    /// Edits of the request head: `set x-env: prod`, `remove x-debug`.
+    pub request_edits: Vec<String>,
+    /// Edits of the response head.
+    pub response_edits: Vec<String>,
+    /// Bytes of body allowed.
+    pub body_limit: Option<u64>,
+    /// Rate limits that the request counts against.
+    pub limits: Vec<String>,
+    /// Each deadline with its value, and where it is written.
+    pub timeouts: Vec<(&'static str, String, String)>,
+    /// The servers of the service, those that may be picked first.
+    pub servers: Vec<ServerState>,
+}
+
+/// A server and whether it may be picked.
+#[derive(Clone, Debug)]
+pub struct ServerState {
+    /// Its name.
+    pub name: String,
+    /// Its address.
+    pub address: String,
+    /// Its weight now.
+    pub weight: u32,
+    /// Why it cannot be picked; `None` if it can.
+    pub out: Option<String>,
+}
+
+impl Forwarding {
+    pub(super) fn of(plan: &Plan, live: &Live, facts: &Facts<'_>, forward: &Forward<'_>) -> Self {
+        let service = plan.service(forward.service);
+        let route = forward.route;
+        Self {
+            service: service.map_or(String::new(), |service| service.name.to_string()),
+            service_place: service.map_or(String::new(), |service| service.place.to_string()),
+            target: target(facts, &route.path),
+            host: host(facts, forward),
+            request_edits: edits(&route.request_headers),
+            response_edits: edits(&route.response_headers),
+            body_limit: forward.body_limit,
+            limits: [facts.listener.rate_limit, route.rate_limit].into_iter().flatten().map(|id| limit(plan, id)).collect(),
+            timeouts: timeouts(facts.listener, forward),
+            servers: service.map_or(Vec::new(), |service| servers(plan, live, service)),
+        }
+    }
+}
+
+fn target(facts: &Facts<'_>, rewrite: &PathRewrite) -> String {
+    let mut target = Vec::new();
+    rewrite.write(facts.path, &mut target);
+    if let Some(query) = facts.query {
+        target.push(b'?');
+        target.extend_from_slice(query);
+    }
+    String::from_utf8_lossy(&target).into_owned()
+}
+
+fn host(facts: &Facts<'_>, forward: &Forward<'_>) -> String {
+    let mut host = Vec::new();
+    match &forward.route.host {
+        Some(template) => template.render_field_value(facts, None, &mut host),
+        None => host.extend_from_slice(facts.authority),
+    }
+    String::from_utf8_lossy(&host).into_owned()
+}
+
+fn edits(edits: &HeaderEdits) -> Vec<String> {
+    let removed = edits.removed().iter().map(|name| format!("remove {name}"));
+    let set = edits.replaced().iter().map(|(name, value)| format!("set {name}: {value}"));
+    let added = edits.added().iter().map(|(name, value)| format!("add {name}: {value}"));
+    removed.chain(set).chain(added).collect()
+}
+
+fn limit(plan: &Plan, id: LimitId) -> String {
+    let Some(limit) = plan.limit(id) else { return String::new() };
+    let key = match &limit.key {
+        LimitKey::ClientIp => "client address".to_owned(),
+        LimitKey::Header(name) => format!("header `{name}`"),
+    };
+    let per = portcullis_config::values::format_duration(limit.per);
+    format!("{}: {} per {per}, {} at once, by {key}", limit.name, limit.count, limit.burst)
+}
+
+/// In the order of the configuration's reference.
+fn timeouts(listener: &Listener, forward: &Forward<'_>) -> Vec<(&'static str, String, String)> {
+    let deadlines = forward.timeouts;
+    let entry = listener.router.entry(forward.route_id);
+    let origin = |key: &str| {
+        let origins = entry.map_or(&[][..], |entry| &entry.origins);
+        origins.iter().find(|(own, _)| *own == key).map_or(String::new(), |(_, place)| place.to_string())
+    };
+    let text = |duration: std::time::Duration| match duration {
+        std::time::Duration::MAX => "off".to_owned(),
+        duration => portcullis_config::values::format_duration(duration),
+    };
+    let rate = deadlines.client_body_rate.map_or("off".to_owned(), |rate| format!("{rate}B/s"));
+    let shown = [
+        ("client_body_idle", text(deadlines.client_body_idle)),
+        ("client_body_rate", rate),
+        ("client_write", text(deadlines.client_write)),
+        ("connect", text(deadlines.connect)),
+        ("response_header", text(deadlines.response_header)),
+        ("response_idle", text(deadlines.response_idle)),
+        ("request", deadlines.request.map_or("off".to_owned(), text)),
+        ("tunnel_idle", text(deadlines.tunnel_idle)),
+    ];
+    shown.into_iter().map(|(key, value)| (key, value, origin(key))).collect()
+}
+
+fn servers(plan: &Plan, live: &Live, service: &Service) -> Vec<ServerState> {
+    let mut servers: Vec<_> = service.server_ids().filter_map(|id| server(plan, live, id)).collect();
+    servers.sort_by_key(|server| server.out.is_some());
+    servers
+}
+
+fn server(plan: &Plan, live: &Live, id: ServerId) -> Option<ServerState> {
+    let (server, state) = (plan.server(id)?, live.server(id)?);
+    let out = match (state.admin(), state.health()) {
+        (AdminState::Maint, _) => Some("in maintenance"),
+        (AdminState::Drain, _) => Some("draining"),
+        (_, HealthState::Down) => Some("its health check fails"),
+        _ if state.weight() == 0 => Some("its weight is 0"),
+        _ if !state.is_eligible() => Some("its name is not resolved yet"),
+        _ => None,
+    };
+    Some(ServerState {
+        name: server.name.to_string(),
+        address: server.address_text.to_string(),
+        weight: state.weight(),
+        out: out.map(str::to_owned),
+    })
+}

@@ -1,0 +1,133 @@
+//! A request as an operator describes it, and the listener that would get it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::numbered;
+use crate::ListenerId;
+use crate::facts::Fields;
+use crate::normalize::{self, PathPolicy, PathRefusal};
+use crate::plan::{Bind, Listener, Plan};
+
+/// A request to explain.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// Its method, case-sensitive.
+    pub method: &'q str,
+    /// `http://host[:port]/path?query`, the same with `https`, `host/path`, or a path alone. `host:port` for CONNECT.
+    pub url: &'q str,
+    /// Its other fields, names in any case. A Host here is what the client sends, whatever the URL says.
+    pub fields: &'q [(String, String)],
+    /// Where it comes from; `None` is an address of no meaning (192.0.2.1).
+    pub from: Option<IpAddr>,
+    /// The listener, by name, where the URL does not tell.
+    pub listener: Option<&'q str>,
+}
+
+/// The parts of a URL.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) https: Option<bool>,
+    pub(super) authority: String,
+    pub(super) port: Option<u16>,
+    pub(super) path: String,
+    pub(super) query: Option<String>,
+    /// The target as a client sends it.
+    pub(super) raw: String,
+}
+
+impl Question<'_> {
+    /// The address it comes from.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        Some((self.from.unwrap_or(Ipv4Addr::new(192, 0, 2, 1).into()), 40_000).into())
+    }
+
+    pub(super) fn target(&self) -> Result<Target, String> {
+        if self.method.is_empty() || self.method.contains(|c: char| !c.is_ascii_graphic()) {
+            return Err(format!("`{}` is not a method", self.method.escape_default()));
+        }
+        let mut target = self.parse()?;
+        if let Some(host) = self.first("host") {
+            target.authority = String::from_utf8_lossy(host).into_owned();
+        }
+        Ok(target)
+    }
+
+    fn parse(&self) -> Result<Target, String> {
+        let url = self.url.split_once('#').map_or(self.url, |(url, _fragment)| url);
+        if url.is_empty() || url.contains(|c: char| !c.is_ascii_graphic()) {
+            return Err(format!("`{}` is not a URL: spaces and non-ASCII characters must be encoded", url.escape_default()));
+        }
+        let (https, rest) = match url.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Some(true), rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Some(false), rest),
+            Some((scheme, _)) if !scheme.contains(['/', '?']) => return Err(format!("`{scheme}` is not http or https")),
+            _ => (None, url),
+        };
+        let at = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, target) = if rest == "*" { ("", rest) } else { rest.split_at_checked(at).unwrap_or((rest, "")) };
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query.to_owned())),
+            None => (target, None),
+        };
+        let connect = self.method == "CONNECT";
+        let path = if path.is_empty() && !connect { "/" } else { path };
+        Ok(Target {
+            https,
+            authority: authority.to_owned(),
+            port: normalize::host(authority.as_bytes(), &mut Vec::new()).1,
+            path: path.to_owned(),
+            raw: if connect { authority.to_owned() } else { query.as_ref().map_or(path.to_owned(), |q| format!("{path}?{q}")) },
+            query,
+        })
+    }
+
+    /// The listener that gets the request: the named one; else one of the URL's scheme, best on the URL's port.
+    pub(super) fn listener<'p>(&self, plan: &'p Plan, target: &Target) -> Result<(ListenerId, &'p Listener), String> {
+        if let Some(name) = self.listener {
+            let found = numbered(plan).find(|(_, listener)| &*listener.name == name);
+            return found.ok_or_else(|| format!("there is no listener `{name}`; there are {}", names(plan)));
+        }
+        let fits = |listener: &Listener| target.https.is_none_or(|https| listener.tls.is_some() == https);
+        let fitting = || numbered(plan).filter(|(_, listener)| fits(listener));
+        let default = if target.https == Some(true) { 443 } else { 80 };
+        let port = target.port.unwrap_or(default);
+        if let Some(found) = fitting().find(|(_, listener)| is_bound(listener, port)) {
+            return Ok(found);
+        }
+        if let Some(port) = target.port {
+            return Err(format!("no listener for this URL is bound to port {port}; there are {}", names(plan)));
+        }
+        fitting().next().ok_or_else(|| format!("no listener speaks the scheme of this URL; there are {}", names(plan)))
+    }
+}
+
+fn is_bound(listener: &Listener, port: u16) -> bool {
+    listener.binds.iter().any(|bind| matches!(bind, Bind::Tcp { address, .. } if address.port() == port))
+}
+
+fn names(plan: &Plan) -> String {
+    let names: Vec<_> = plan.listeners.iter().map(|listener| format!("`{}`", listener.name)).collect();
+    names.join(", ")
+}
+
+impl Target {
+    /// The path as routes compare it. CONNECT has none, and the asterisk of OPTIONS is itself.
+    pub(super) fn compared<'s>(&'s self, policy: &PathPolicy, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], PathRefusal> {
+        match self.path.as_str() {
+            "" | "*" => Ok(self.path.as_bytes()),
+            path => normalize::path(path.as_bytes(), policy, scratch),
+        }
+    }
+}
+
+impl Fields for Question<'_> {
+    fn first(&self, name: &str) -> Option<&[u8]> {
+        let found = self.fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim().as_bytes())
+    }
+
+    fn each(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
+        let named = self.fields.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        named.for_each(|(_, value)| each(value.trim().as_bytes()));
+    }
+}

@@ -1,0 +1,106 @@
+//! An explanation as text for people and as JSON for programs.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::{Candidate, Explanation, Forwarding};
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.request)?;
+        writeln!(f, "  listener  {} ({})", self.listener, self.listener_place)?;
+        writeln!(f, "  host      {}", if self.host.is_empty() { "(none)" } else { &self.host })?;
+        writeln!(f, "  path      {}", if self.path.is_empty() { "(none)" } else { &self.path })?;
+        if let Some(client) = self.client {
+            let believed = if self.trusted { ", as a trusted proxy says" } else { "" };
+            writeln!(f, "  client    {client} by {}{believed}", self.scheme.as_str())?;
+        }
+        if !self.candidates.is_empty() {
+            writeln!(f, "\nroutes")?;
+            candidates(f, &self.candidates)?;
+        }
+        writeln!(f, "\n=> {}", self.verdict)?;
+        self.forwarding.as_ref().map_or(Ok(()), |forwarding| forwarding.fmt(f))
+    }
+}
+
+fn candidates(f: &mut fmt::Formatter<'_>, candidates: &[Candidate]) -> fmt::Result {
+    let width = |text: fn(&Candidate) -> &str| candidates.iter().map(|c| text(c).chars().count()).max().unwrap_or(0);
+    let (names, places) = (width(|c| &c.route), width(|c| &c.place));
+    candidates.iter().try_for_each(|candidate| {
+        let mark = if candidate.won { '*' } else { '-' };
+        writeln!(f, "  {mark} {:names$}  {:places$}  {}", candidate.route, candidate.place, candidate.reason)
+    })
+}
+
+impl fmt::Display for Forwarding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  service   {} ({})", self.service, self.service_place)?;
+        writeln!(f, "  target    {}", self.target)?;
+        writeln!(f, "  host      {}", self.host)?;
+        self.request_edits.iter().try_for_each(|edit| writeln!(f, "  request   {edit}"))?;
+        self.response_edits.iter().try_for_each(|edit| writeln!(f, "  response  {edit}"))?;
+        match self.body_limit {
+            Some(limit) => writeln!(f, "  body      at most {limit} bytes")?,
+            None => writeln!(f, "  body      of any size")?,
+        }
+        self.limits.iter().try_for_each(|limit| writeln!(f, "  limit     {limit}"))?;
+        writeln!(f, "  timeouts")?;
+        for (key, value, place) in &self.timeouts {
+            writeln!(f, "    {key:16}  {value:8}  {place}")?;
+        }
+        writeln!(f, "  servers")?;
+        for server in &self.servers {
+            let out = server.out.as_ref().map_or(String::new(), |why| format!("  out: {why}"));
+            writeln!(f, "    {}  {}  weight {}{out}", server.name, server.address, server.weight)?;
+        }
+        Ok(())
+    }
+}
+
+impl Explanation {
+    /// The same as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let candidates = self.candidates.iter().map(|candidate| {
+            json!({ "route": candidate.route, "place": candidate.place, "won": candidate.won, "reason": candidate.reason })
+        });
+        json!({
+            "request": self.request,
+            "listener": { "name": self.listener, "place": self.listener_place },
+            "host": self.host,
+            "path": self.path,
+            "client": self.client.map(|client| client.to_string()),
+            "trusted": self.trusted,
+            "scheme": self.scheme.as_str(),
+            "routes": candidates.collect::<Vec<_>>(),
+            "verdict": self.verdict,
+            "status": self.status,
+            "forward": self.forwarding.as_ref().map(Forwarding::json),
+        })
+    }
+}
+
+impl Forwarding {
+    fn json(&self) -> Value {
+        let timeouts = self.timeouts.iter().map(|(key, value, place)| {
+            let value = json!({ "value": value, "place": place });
+            ((*key).to_owned(), value)
+        });
+        let servers = self.servers.iter().map(|server| {
+            json!({ "name": server.name, "address": server.address, "weight": server.weight, "out": server.out })
+        });
+        json!({
+            "service": { "name": self.service, "place": self.service_place },
+            "target": self.target,
+            "host": self.host,
+            "request_headers": self.request_edits,
+            "response_headers": self.response_edits,
+            "body_limit": self.body_limit,
+            "limits": self.limits,
+            "timeouts": timeouts.collect::<serde_json::Map<_, _>>(),
+            "servers": servers.collect::<Vec<_>>(),
+        })
+    }
+}
