@@ -5,15 +5,26 @@
 
 mod config;
 mod diagnostic;
+mod dump;
+mod format;
+mod json_schema;
 mod load;
+mod reference;
+mod render;
 mod schema;
 mod source;
 mod tree;
+mod validate;
 pub mod values;
 
 pub use config::Config;
 pub use diagnostic::{Diagnostic, Level, nearest};
+pub use dump::dump;
+pub use format::format;
+pub use json_schema::schema;
 pub use load::{Loaded, load, load_text};
+pub use reference::reference;
+pub use render::{render, to_json};
 pub use schema::{
     AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Certificate,
     ClientAuth, ClientAuthMode, Errors, EscapePolicy, FileMode, ForwardedHeaders, Global,

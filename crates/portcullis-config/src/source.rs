@@ -113,8 +113,7 @@ fn step(directories: &[PathBuf], part: &str, last: bool) -> io::Result<Vec<PathB
 /// Whether `name` (one path component, or a whole relative path without `/` in its wildcards) matches `pattern`.
 ///
 /// Takes time proportional to the product of both lengths at worst, whatever the pattern.
-#[must_use]
-pub fn matches_pattern(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
     }

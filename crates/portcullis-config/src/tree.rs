@@ -27,7 +27,7 @@ pub(crate) enum Kind {
     Text(String),
     /// `None` when the number does not fit.
     Integer(Option<i64>),
-    Float(String),
+    Float,
     Boolean(bool),
     Datetime,
     Array(Vec<Node>),
@@ -40,7 +40,7 @@ impl Kind {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "an integer",
-            Self::Float(_) => "a float",
+            Self::Float => "a float",
             Self::Boolean(_) => "a boolean",
             Self::Datetime => "a date",
             Self::Array(_) => "an array",
@@ -168,7 +168,7 @@ impl Converter {
             DeValue::Integer(number) => {
                 Kind::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
             }
-            DeValue::Float(number) => Kind::Float(number.as_str().to_owned()),
+            DeValue::Float(_) => Kind::Float,
             DeValue::Boolean(value) => Kind::Boolean(*value),
             DeValue::Datetime(_) => Kind::Datetime,
             DeValue::Array(_) | DeValue::Table(_) if depth > MAX_DEPTH => {

@@ -559,7 +559,6 @@ impl<K: Text + Eq, V: Value> Value for Vec<(Val<K>, Val<V>)> {
     fn shape() -> Shape {
         Shape::Map {
             key: K::WHAT,
-            example: K::EXAMPLE,
             value: Box::new(V::shape()),
         }
     }
@@ -686,7 +685,7 @@ pub(crate) fn word(
 macro_rules! section {
     (
         $(#[doc = $doc:literal])+
-        pub struct $Name:ident {
+        $vis:vis struct $Name:ident {
             $($(#[doc = $field_doc:literal])+ $field:ident : $mode:ident $Type:ty $([$range:expr])? $(= $default:expr)?,)*
         }
         $(not yet: $($later:literal),+;)?
@@ -694,7 +693,7 @@ macro_rules! section {
     ) => {
         $(#[doc = $doc])+
         #[derive(Clone, Debug, PartialEq)]
-        pub struct $Name {
+        $vis struct $Name {
             $($(#[doc = $field_doc])+ pub $field: $crate::schema::section!(@type $mode $Type),)*
         }
 

@@ -34,10 +34,9 @@ pub(crate) enum Shape {
     },
     Boolean,
     List(Box<Shape>),
-    /// A table with keys of the operator's choice: what a key is with an article, and an example.
+    /// A table with keys of the operator's choice: what a key is, with an article.
     Map {
         key: &'static str,
-        example: &'static str,
         value: Box<Shape>,
     },
     Table(Description),

@@ -14,6 +14,7 @@ mod log;
 mod page;
 mod pool;
 mod rewrite;
+mod root;
 mod route;
 mod service;
 mod timeouts;
@@ -41,7 +42,11 @@ pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownN
 
 pub(crate) use decode::{Context, Reader, Section, Text, Value, choice, section, text_value};
 pub(crate) use describe::{Description, Field, Shape};
-pub(crate) use write::{Line, Out, text_literal};
+pub(crate) use health::{check_host, check_target};
+pub(crate) use page::unreadable;
+pub(crate) use root::{Name, Root};
+pub(crate) use timeouts::Level as TimeoutLevel;
+pub(crate) use write::{Line, Out, key_literal, text_literal};
 
 use std::ops::Deref;
 

@@ -82,6 +82,13 @@ macro_rules! timeouts {
                 Self { $($field: inherit(&self.$field),)+ }
             }
 
+            /// The lines of those that can be overridden at a place.
+            pub(crate) fn only(&self, level: Level) -> Vec<Line> {
+                let mut lines = self.lines();
+                lines.retain(|line| LEVELS.iter().any(|(key, levels)| *key == line.key && levels.contains(&level)));
+                lines
+            }
+
             /// These, with what is written in `overrides` in their place.
             pub(crate) fn with(&self, overrides: &TimeoutOverrides) -> Self {
                 let mut result = self.inherited();

@@ -28,7 +28,7 @@ impl FromStr for Bind {
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path).map(Self::Unix);
         }
-        if let Some(port) = text.strip_prefix(":") {
+        if let Some(port) = text.strip_prefix(':').filter(|port| !port.contains(':')) {
             let port = port_number(port, text)?;
             return Ok(Self::Tcp((Ipv6Addr::UNSPECIFIED, port).into()));
         }
@@ -150,7 +150,14 @@ fn unix(path: &str) -> Result<PathBuf, Invalid> {
 /// Splits `host:port`, taking the brackets off an IPv6 address.
 fn split_port<'a>(text: &'a str, example: &str) -> Result<(&'a str, u16), Invalid> {
     if let Ok(ip) = text.parse::<IpAddr>() {
-        let with_port = SocketAddr::from((ip, 8080));
+        // `::1:80` is an address by the letter, but hardly ever meant as one.
+        let meant = text
+            .rsplit_once(':')
+            .filter(|(front, _)| front.parse::<Ipv6Addr>().is_ok());
+        let with_port = match meant {
+            Some((front, port)) => format!("[{front}]:{port}"),
+            None => SocketAddr::from((ip, 8080)).to_string(),
+        };
         return Err(Invalid::new(format!("{} has no port", quoted(text)))
             .help(format!("write it as \"{with_port}\"")));
     }
@@ -272,7 +279,7 @@ mod tests {
         assert!(help("8080").contains("\":8080\""));
         assert!(help("*:80").contains("\":80\""));
         assert!(help("localhost:80").contains("127.0.0.1:80"));
-        assert!(help("::1:80").contains("[::1]:80") || help("::1:80").contains("[::1:80]:8080"));
+        assert!(help("::1:80").contains("\"[::1]:80\""));
         assert!(help("/run/x.sock").contains("unix:/run/x.sock"));
         assert!(help("127.0.0.1:99999").contains("65535"));
         assert!(help("unix:run/x.sock").contains("unix:/"));

@@ -1,0 +1,307 @@
+//! Routes by themselves: rewriting that needs a prefix, answers that cannot be, settings without effect.
+
+use super::{Check, template};
+use crate::diagnostic::Diagnostic;
+use crate::schema::{Redirect, Respond, Rewrite, Route, RouteAction, StripPrefix, Val};
+use crate::source::Span;
+use crate::values::{PathPattern, Scope};
+
+pub(super) fn check(check: &mut Check<'_>) {
+    let config = check.config;
+    for route in &config.routes {
+        lists(check, route);
+        match &route.action {
+            RouteAction::Redirect(to) => redirect(check, to),
+            RouteAction::Respond(with) => respond(check, with),
+            RouteAction::Service(_) => {}
+        }
+        if let Some(rewriting) = &route.rewrite {
+            rewrite(check, rewriting, route);
+        }
+        without_effect(check, route);
+    }
+}
+
+fn lists(check: &mut Check<'_>, route: &Route) {
+    if let Some(hosts) = &route.hosts {
+        check.not_empty(hosts, "hosts", "leave it out for any host");
+        repeated(check, &hosts.value, "host");
+    }
+    if let Some(methods) = &route.methods {
+        check.not_empty(methods, "methods", "leave it out for any method");
+        repeated(check, &methods.value, "method");
+    }
+}
+
+fn repeated<T: PartialEq + std::fmt::Display>(check: &mut Check<'_>, items: &[Val<T>], what: &str) {
+    for (index, item) in items.iter().enumerate() {
+        if let Some(first) = items
+            .iter()
+            .take(index)
+            .find(|first| first.value == item.value)
+        {
+            let message = format!("the {what} `{}` is written twice", item.value);
+            check.report(
+                Diagnostic::error("duplicate-value", message)
+                    .at(item.span, "second time here")
+                    .note(first.span, "first time here"),
+            );
+        }
+    }
+}
+
+fn redirect(check: &mut Check<'_>, redirect: &Val<Redirect>) {
+    let parts: Vec<(&str, Option<Span>)> = [
+        redirect.scheme.as_ref().map(|part| ("scheme", part.span)),
+        redirect.host.as_ref().map(|part| ("host", part.span)),
+        redirect.path.as_ref().map(|part| ("path", part.span)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match (&redirect.to, parts.first()) {
+        (None, None) if check.is_clean(redirect.span) => check.report(
+            Diagnostic::error("missing-key", "the redirect does not say where to").at(redirect.span, "needs `to`, or one of `scheme`, `host`, `path`"),
+        ),
+        (Some(to), Some((key, span))) => check.report(
+            Diagnostic::error("contradiction", format!("the redirect has both `to` and `{key}`"))
+                .at(*span, "a part")
+                .note(to.span, "the whole")
+                .help("`to` is the whole address; `scheme`, `host` and `path` replace parts of the request's own"),
+        ),
+        _ => {}
+    }
+    for part in [&redirect.to, &redirect.host, &redirect.path]
+        .into_iter()
+        .flatten()
+    {
+        template::scope(check, part, Scope::Request);
+    }
+    whole_address(check, redirect);
+    let path = redirect.path.as_ref().filter(|path| {
+        !path.as_str().starts_with('/')
+            && !path.as_str().starts_with("{path}")
+            && !path.as_str().starts_with("{uri}")
+    });
+    if let Some(path) = path {
+        let diagnostic = Diagnostic::error(
+            "invalid-value",
+            format!("the path `{}` does not begin with `/`", path.as_str()),
+        )
+        .at(path.span, "");
+        check.report(diagnostic.help(format!("write \"/{}\"", path.as_str())));
+    }
+}
+
+fn whole_address(check: &mut Check<'_>, redirect: &Redirect) {
+    let Some(to) = &redirect.to else { return };
+    let text = to.as_str();
+    let begins = ["http://", "https://", "/", "{scheme}://", "{path}", "{uri}"]
+        .iter()
+        .any(|start| text.starts_with(start));
+    if !begins || text.starts_with("//") {
+        let diagnostic = Diagnostic::error(
+            "invalid-value",
+            format!("`{text}` is not an address to redirect to"),
+        )
+        .at(to.span, "");
+        check.report(
+            diagnostic.help(
+                "write a URL such as \"https://{host}{uri}\", or a path such as \"/new{uri}\"",
+            ),
+        );
+    }
+}
+
+fn respond(check: &mut Check<'_>, respond: &Val<Respond>) {
+    let status = respond.status.value.code();
+    if status < 200 {
+        let message = format!("{status} is an interim status, not an answer");
+        check.report(
+            Diagnostic::error("out-of-range", message)
+                .at(respond.status.span, "write one from 200 to 599"),
+        );
+    }
+    let body = respond
+        .body
+        .as_ref()
+        .map(|body| body.span)
+        .or(respond.body_file.as_ref().map(|file| file.span));
+    if let (Some(body), 204 | 304) = (body, status) {
+        check.report(
+            Diagnostic::error(
+                "contradiction",
+                format!("a response with status {status} has no body (RFC 9110)"),
+            )
+            .at(body, "would never be sent")
+            .note(respond.status.span, "because of this status"),
+        );
+    }
+    if let (Some(body), Some(file)) = (&respond.body, &respond.body_file) {
+        let diagnostic = Diagnostic::error(
+            "contradiction",
+            "the response has both `body` and `body_file`",
+        );
+        check.report(
+            diagnostic
+                .at(file.span, "second body")
+                .note(body.span, "first body"),
+        );
+    }
+    for (name, _) in respond.headers.iter() {
+        if matches!(
+            name.as_str(),
+            "connection"
+                | "content-length"
+                | "transfer-encoding"
+                | "te"
+                | "trailer"
+                | "upgrade"
+                | "keep-alive"
+        ) {
+            let message = format!(
+                "`{}` belongs to the connection and cannot be set",
+                name.value
+            );
+            check.report(
+                Diagnostic::error("forbidden-field", message)
+                    .at(name.span, "set by the proxy itself"),
+            );
+        }
+    }
+}
+
+fn rewrite(check: &mut Check<'_>, rewrite: &Val<Rewrite>, route: &Route) {
+    if let (Some(strip), Some(replace)) = (&rewrite.strip_prefix, &rewrite.replace_prefix) {
+        check.report(
+            Diagnostic::error(
+                "contradiction",
+                "the rewrite has both `strip_prefix` and `replace_prefix`",
+            )
+            .at(replace.span, "replaces the prefix")
+            .note(strip.span, "takes it away")
+            .help("`replace_prefix` takes the old prefix away by itself"),
+        );
+    }
+    prefix(check, rewrite, route);
+    if let Some(host) = &rewrite.host {
+        template::scope(check, host, Scope::Request);
+    }
+    if let Some(edits) = &rewrite.request_headers {
+        template::edits(check, edits, Scope::Request);
+    }
+    if let Some(edits) = &rewrite.response_headers {
+        template::edits(check, edits, Scope::Response);
+    }
+}
+
+fn prefix(check: &mut Check<'_>, rewrite: &Rewrite, route: &Route) {
+    let (key, span, own) = match (&rewrite.strip_prefix, &rewrite.replace_prefix) {
+        (Some(strip), _) => match &strip.value {
+            StripPrefix::Matched => ("strip_prefix", strip.span, None),
+            StripPrefix::Path(path) => ("strip_prefix", strip.span, Some(path.as_str())),
+        },
+        (None, Some(replace)) => ("replace_prefix", replace.span, None),
+        (None, None) => return,
+    };
+    match (
+        route.path.as_ref().map(|path| (&path.value, path.span)),
+        own,
+    ) {
+        (None, None) => check.report(
+            Diagnostic::error("no-prefix", format!("`{key}` needs a route with a path"))
+                .at(span, "no prefix to take away")
+                .help("give the route a `path`"),
+        ),
+        (Some((PathPattern::Exact(path), at)), None) => check.report(
+            Diagnostic::error(
+                "no-prefix",
+                format!("`{key}` needs a route by prefix, not by an exact path"),
+            )
+            .at(span, "no prefix to take away")
+            .note(at, "this path is exact")
+            .help(format!("write path = \"{path}\" to match by prefix")),
+        ),
+        (path, Some(own)) => {
+            let matched = path.map_or("/", |(path, _)| path.as_str());
+            let under = matched
+                .strip_prefix(own)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || own.is_empty());
+            if !under {
+                check.report(
+                    Diagnostic::error(
+                        "no-prefix",
+                        format!("the route takes paths that do not begin with `{own}`"),
+                    )
+                    .at(span, "not a prefix of every path of the route")
+                    .note(path.and_then(|(_, at)| at), "the paths of the route")
+                    .help("strip_prefix = true takes the route's own prefix"),
+                );
+            }
+        }
+        (Some((PathPattern::Prefix(_), _)), None) => {}
+    }
+}
+
+/// Settings about servers in a route that asks none.
+fn without_effect(check: &mut Check<'_>, route: &Route) {
+    let action = match &route.action {
+        RouteAction::Service(_) => return,
+        RouteAction::Redirect(redirect) => redirect.span,
+        RouteAction::Respond(respond) => respond.span,
+    };
+    if action.is_none() {
+        return;
+    }
+    let rewrite = route.rewrite.as_ref();
+    let settings = [
+        (
+            route.upgrade.is_written().then_some(route.upgrade.span),
+            "upgrade",
+        ),
+        (
+            rewrite
+                .and_then(|r| r.strip_prefix.as_ref())
+                .map(|v| v.span),
+            "strip_prefix",
+        ),
+        (
+            rewrite
+                .and_then(|r| r.replace_prefix.as_ref())
+                .map(|v| v.span),
+            "replace_prefix",
+        ),
+        (
+            rewrite.and_then(|r| r.host.as_ref()).map(|v| v.span),
+            "rewrite.host",
+        ),
+        (
+            rewrite
+                .and_then(|r| r.request_headers.as_ref())
+                .map(|v| v.span),
+            "request_headers",
+        ),
+        (
+            route.timeouts.connect.as_ref().map(|v| v.span),
+            "timeouts.connect",
+        ),
+        (
+            route.timeouts.response_header.as_ref().map(|v| v.span),
+            "timeouts.response_header",
+        ),
+        (
+            route.timeouts.response_idle.as_ref().map(|v| v.span),
+            "timeouts.response_idle",
+        ),
+    ];
+    for (span, key) in settings {
+        if let Some(span) = span {
+            let message = format!("`{key}` has no effect in a route that answers by itself");
+            check.report(
+                Diagnostic::warning("no-effect", message)
+                    .at(span, "no server is asked")
+                    .note(action, "the route's answer"),
+            );
+        }
+    }
+}
