@@ -64,7 +64,7 @@ pub fn pick(
         servers,
         turns: live.rotations.get(service.index())?.of(worker),
         tried,
-        start: (u64::from(chance) * servers.len() as u64 >> 32) as usize,
+        start: ((u64::from(chance) * servers.len() as u64) >> 32) as usize,
     };
     match wanted.balance {
         Balance::RoundRobin => candidates.next_in_turn(|_, _| true),

@@ -69,6 +69,8 @@ pub(crate) fn push_hex(byte: u8, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn text(push: impl FnOnce(&mut Vec<u8>)) -> String {

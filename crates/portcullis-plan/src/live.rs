@@ -26,6 +26,7 @@ pub use process::{Events, ProcessLive, ReloadResult};
 pub use record::{CLASSES, Measured, status_class};
 pub use route::{RouteLive, RouteTotals, method_label};
 pub use server::{AdminState, HealthReport, MAX_WEIGHT, ServerLive};
+pub(crate) use service::had_no_server;
 pub use service::{PhaseTimes, ServiceLive, ServiceStanding, UpstreamError, UpstreamTotals};
 
 use crate::balance::Rotation;
@@ -355,3 +356,6 @@ fn by_key<K: std::hash::Hash + Eq, T>(
 fn kept<K: std::hash::Hash + Eq, T>(old: &HashMap<K, &Arc<T>>, key: K) -> Option<Arc<T>> {
     old.get(&key).map(|live| Arc::clone(live))
 }
+
+#[cfg(test)]
+mod tests;

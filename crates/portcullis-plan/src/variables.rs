@@ -50,7 +50,7 @@ pub fn write_variable(
             out,
         ),
         Variable::ClientCertSubject => {
-            push_text(facts.tls.and_then(|tls| tls.client_subject.as_deref()), out)
+            push_text(facts.tls.and_then(|tls| tls.client_subject.as_deref()), out);
         }
         Variable::Listener => push_text(Some(&facts.listener.name), out),
         Variable::Route => push_text(facts.route.map(|route| &*route.name), out),
@@ -95,7 +95,7 @@ fn write_of_outcome(variable: &Variable, outcome: &Outcome<'_>, out: &mut Vec<u8
         Variable::QueueTime => push_some(Measured::of(timings, false).queue, push_millis, out),
         Variable::ConnectTime => push_some(Measured::of(timings, false).connect, push_millis, out),
         Variable::ResponseTime => {
-            push_some(Measured::of(timings, false).response, push_millis, out)
+            push_some(Measured::of(timings, false).response, push_millis, out);
         }
         Variable::TransferTime => push_some(transfer(timings), push_millis, out),
         Variable::EndedBy => out.extend_from_slice(outcome.ended_by.as_str().as_bytes()),

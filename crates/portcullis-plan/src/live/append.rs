@@ -62,6 +62,8 @@ impl<K: Copy + PartialEq, V, const N: usize> Append<K, V, N> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use crate::live::counter::Counter;
 

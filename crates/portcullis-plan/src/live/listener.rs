@@ -9,6 +9,7 @@ use super::append::Append;
 use super::average::Rate;
 use super::counter::{Counter, Level, Occupancy, Shards, counters};
 use super::record::{CLASSES, status_class};
+use super::service::had_no_server;
 use crate::outcome::{Deadline, EndedBy, Outcome};
 use crate::{Moment, WorkerId};
 
@@ -330,10 +331,10 @@ impl ListenerLive {
 fn record_trouble(shard: &Shard, outcome: &Outcome<'_>) {
     let counters = &shard.counters;
     match outcome.ended_by {
-        EndedBy::Policy => counters.denied.add(1),
+        EndedBy::Policy if !had_no_server(outcome) => counters.denied.add(1),
         EndedBy::Internal => counters.internal_errors.add(1),
         EndedBy::Client | EndedBy::Deadline if outcome.timings.attempt.is_none() => {
-            counters.request_errors.add(1)
+            counters.request_errors.add(1);
         }
         _ => {}
     }

@@ -106,7 +106,7 @@ impl UpstreamError {
                 EndedBy::Deadline,
                 Some(Deadline::Connect | Deadline::ResponseHeader | Deadline::ResponseIdle),
             ) => Some(Self::Timeout),
-            (EndedBy::Server, _) if outcome.server.is_none() => Some(Self::NoServer),
+            _ if had_no_server(outcome) => Some(Self::NoServer),
             (EndedBy::Server, _) if outcome.timings.connected.is_none() => Some(Self::Connect),
             (EndedBy::Server, _) if outcome.reason.is_some_and(is_malformed) => {
                 Some(Self::Malformed)
@@ -117,11 +117,25 @@ impl UpstreamError {
     }
 }
 
+/// Whether a service was asked that had no server to try. It is our answer, so the status is ours.
+pub(crate) fn had_no_server(outcome: &Outcome<'_>) -> bool {
+    let is_ours = matches!(outcome.ended_by, EndedBy::Policy | EndedBy::Server);
+    is_ours && outcome.service.is_some() && outcome.server.is_none() && outcome.status == 503
+}
+
 /// Whether a reason speaks of what a server sent, not of how its connection ended.
 fn is_malformed(reason: &str) -> bool {
     !["reset", "closed", "eof", "truncated"]
         .iter()
         .any(|word| reason.contains(word))
+}
+
+/// Whether a deadline says that the client was too slow.
+const fn is_of_client(deadline: Deadline) -> bool {
+    matches!(
+        deadline,
+        Deadline::ClientBodyIdle | Deadline::ClientBodyRate | Deadline::ClientWrite
+    )
 }
 
 /// One worker's part of a service or server.
@@ -191,6 +205,9 @@ impl UpstreamPart {
         }
         match outcome.ended_by {
             EndedBy::Client => counters.client_aborts.add(1),
+            EndedBy::Deadline if outcome.deadline.is_some_and(is_of_client) => {
+                counters.client_aborts.add(1)
+            }
             EndedBy::Internal => counters.internal_errors.add(1),
             _ => {}
         }

@@ -91,6 +91,8 @@ pub(super) fn make_quotable(begin: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use proptest::prelude::*;
 

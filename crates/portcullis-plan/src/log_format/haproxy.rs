@@ -7,7 +7,7 @@
 //! | `-` | it came to its proper end | `-` | proper end |
 //! | `L` | we answered by configuration | `R` | no server was tried yet |
 //! | `P` | policy refused it | `C` | connecting |
-//! | `C` | the client gave up or sent what we refuse (`PR` if that was the head) | `H` | waiting for the head of the response |
+//! | `C` | the client gave up or sent what we refuse (`PR` if that came before any try) | `H` | waiting for the head of the response |
 //! | `c` | a deadline of the client's: header, body, write | `D` | the response was on its way |
 //! | `S` | the server refused, broke off, sent what we refuse, or none was there | | |
 //! | `s` | a deadline of the server's: connect, response, whole request, tunnel | | |
@@ -20,7 +20,7 @@ use super::Record;
 use super::escape::push_hashed;
 use crate::calendar::push_haproxy;
 use crate::digits::{push_ip, push_u64};
-use crate::live::{Measured, Occupancy, ServerLive, ServiceLive};
+use crate::live::{Measured, Occupancy, ServerLive, ServiceLive, had_no_server};
 use crate::outcome::{Deadline, EndedBy, Outcome};
 use crate::variables::started;
 
@@ -97,7 +97,7 @@ fn write_result(record: &Record<'_>, out: &mut Vec<u8>) {
     out.push(b' ');
     push_u64(outcome.bytes_out, out);
     out.extend_from_slice(b" - - ");
-    out.extend_from_slice(&flags(outcome, record.facts.method.is_empty()));
+    out.extend_from_slice(&flags(outcome));
     out.extend_from_slice(b"-- ");
 }
 
@@ -148,13 +148,13 @@ fn write_request(record: &Record<'_>, out: &mut Vec<u8>) {
 }
 
 /// The first two termination flags.
-fn flags(outcome: &Outcome<'_>, is_malformed: bool) -> [u8; 2] {
+fn flags(outcome: &Outcome<'_>) -> [u8; 2] {
     let first = match outcome.ended_by {
         EndedBy::Completed if outcome.from_server || outcome.upgraded => return *b"--",
         EndedBy::Completed => b'L',
-        EndedBy::Policy if outcome.server.is_none() && is_no_server(outcome) => b'S',
+        EndedBy::Policy if had_no_server(outcome) => b'S',
         EndedBy::Policy => b'P',
-        EndedBy::Client if is_malformed && outcome.status > 0 => b'P',
+        EndedBy::Client if outcome.timings.attempt.is_none() && outcome.status > 0 => b'P',
         EndedBy::Client => b'C',
         EndedBy::Server => b'S',
         EndedBy::Deadline => deadline_flag(outcome.deadline),
@@ -162,11 +162,6 @@ fn flags(outcome: &Outcome<'_>, is_malformed: bool) -> [u8; 2] {
         EndedBy::Internal => b'I',
     };
     [first, phase_flag(outcome, first)]
-}
-
-/// A service that had no server to try: HAProxy's `SC` with `<NOSRV>`.
-fn is_no_server(outcome: &Outcome<'_>) -> bool {
-    outcome.service.is_some() && outcome.status == 503
 }
 
 fn deadline_flag(deadline: Option<Deadline>) -> u8 {

@@ -22,7 +22,7 @@ pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
 
 fn write_places(record: &Record<'_>, object: &mut Object<'_>) {
     let time = started(&record.outcome.timings);
-    object.quoted("time", time, |time, out| push_rfc3339(time, out));
+    object.quoted("time", time, push_rfc3339);
     object.text("listener", Some(&record.facts.listener.name));
     object.text("route", record.route.map(|route| &*route.name));
     object.text("route_place", record.route.map(|route| &*route.place));
