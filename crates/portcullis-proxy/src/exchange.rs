@@ -107,7 +107,7 @@ async fn read_head(
                 match desk.request.head.parse(desk.input.filled(), &limits) {
                     Ok(Some(length)) => return Poll::Ready(Ok(Some(length))),
                     Ok(None) if desk.input.space().is_empty() => {
-                        desk.input.grow(limits.head_bytes.saturating_add(1024))
+                        desk.input.grow(limits.head_bytes.saturating_add(1024));
                     }
                     Ok(None) => {}
                     Err(reject) => return Poll::Ready(Err(Failure::refused(reject))),

@@ -71,8 +71,6 @@ impl Failure {
         Self::new(EndedBy::Server, 502, "too-many-interim-responses");
     /// A 101 nobody asked for, or to another protocol.
     pub(crate) const UNASKED_UPGRADE: Self = Self::new(EndedBy::Server, 502, "unasked-upgrade");
-    /// We are stopping.
-    pub(crate) const SHUTDOWN: Self = Self::new(EndedBy::Shutdown, 503, "shutting-down");
 
     /// The client sent what the engine refuses.
     pub(crate) fn refused(reject: Reject) -> Self {

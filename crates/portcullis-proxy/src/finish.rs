@@ -25,7 +25,7 @@ pub(crate) fn finish(
         worker.log_line(&mut |line| {
             plan.access_log
                 .format
-                .write_line(plan, live, &facts, &outcome, line)
+                .write_line(plan, live, &facts, &outcome, line);
         });
     }
 }

@@ -159,7 +159,6 @@ impl Attempt<'_> {
             Ok(upstream) => upstream,
             Err(failure) => return Err((failure, Some(upload))),
         };
-        upstream.requests += 1;
 
         let options = RequestOptions {
             expect_continue: desk.request.head.expects_continue()
@@ -289,7 +288,6 @@ impl Attempt<'_> {
         Ok(Upstream {
             io: stream,
             born: self.worker.now(),
-            requests: 0,
         })
     }
 

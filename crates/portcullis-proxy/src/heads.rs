@@ -133,7 +133,7 @@ fn host(out: &mut Vec<u8>, facts: &Facts<'_>, route: &Route) {
         // HTTP/1.0 without Host: the server's own name is the best there is, and HTTP/1.1 demands one.
         None => match facts.server {
             Some(server) if !server.address_text.starts_with("unix:") => {
-                out.extend_from_slice(server.address_text.as_bytes())
+                out.extend_from_slice(server.address_text.as_bytes());
             }
             _ => out.extend_from_slice(b"localhost"),
         },

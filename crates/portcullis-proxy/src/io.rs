@@ -106,11 +106,6 @@ impl ClientIo {
             }
         }
     }
-
-    /// Whether the end of the stream was announced where the protocol can: over TLS a bare end without close_notify is a truncation.
-    pub(crate) const fn is_tls(&self) -> bool {
-        matches!(self, Self::Tls(_))
-    }
 }
 
 /// Reads once into the buffer's space. `Ok(0)` is the end of the stream; a full buffer reads nothing and is `Ok(0)` never.

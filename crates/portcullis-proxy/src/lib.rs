@@ -19,6 +19,8 @@ mod io;
 mod relay;
 mod scene;
 mod snapshot;
+#[cfg(test)]
+mod testing;
 mod tunnel;
 mod upstream;
 mod worker;
@@ -27,5 +29,5 @@ pub use client::Connection;
 pub use clock::Clock;
 pub use connection::serve;
 pub use io::{ClientIo, Stream};
-pub use snapshot::{Snapshot, SnapshotCell};
+pub use snapshot::{Pinned, Snapshot, SnapshotCell};
 pub use worker::{LogSink, Worker};

@@ -61,19 +61,30 @@ impl SnapshotCell {
 /// and requests share it by a count that no other thread touches.
 pub(crate) struct CachedSnapshot {
     cell: Arc<SnapshotCell>,
-    cached: RefCell<Rc<Arc<Snapshot>>>,
+    cached: RefCell<Rc<Pinned>>,
+}
+
+/// A snapshot held by a worker and its requests.
+pub struct Pinned(Arc<Snapshot>);
+
+impl std::ops::Deref for Pinned {
+    type Target = Snapshot;
+
+    fn deref(&self) -> &Snapshot {
+        &self.0
+    }
 }
 
 impl CachedSnapshot {
     pub(crate) fn new(cell: Arc<SnapshotCell>) -> Self {
-        let cached = RefCell::new(Rc::new(cell.load()));
+        let cached = RefCell::new(Rc::new(Pinned(cell.load())));
         Self { cell, cached }
     }
 
-    pub(crate) fn current(&self) -> Rc<Arc<Snapshot>> {
+    pub(crate) fn current(&self) -> Rc<Pinned> {
         let mut cached = self.cached.borrow_mut();
         if cached.generation != self.cell.generation.load(Ordering::Acquire) {
-            *cached = Rc::new(self.cell.load());
+            *cached = Rc::new(Pinned(self.cell.load()));
         }
         Rc::clone(&cached)
     }

@@ -16,7 +16,7 @@ use crate::buffer::BufferPool;
 use crate::clock::Clock;
 use crate::deadline::{TICK, Wheel};
 use crate::desk::Desk;
-use crate::snapshot::{CachedSnapshot, Snapshot, SnapshotCell};
+use crate::snapshot::{CachedSnapshot, Pinned, SnapshotCell};
 use crate::upstream::pool::IdlePool;
 
 /// Bytes read from a server at a time; also the most a slow client makes us hold.
@@ -52,6 +52,10 @@ pub struct Worker {
     snapshots: CachedSnapshot,
     pub(crate) wheel: Rc<RefCell<Wheel>>,
     pub(crate) relay_buffers: BufferPool,
+    #[allow(
+        clippy::vec_box,
+        reason = "desks are lent and returned boxed, so that lending moves a pointer"
+    )]
     desks: RefCell<Vec<Box<Desk>>>,
     pub(crate) pool: IdlePool,
     pub(crate) log: Box<dyn LogSink>,
@@ -153,7 +157,7 @@ impl Worker {
 
     /// The current snapshot; what holds it keeps it, whatever is swapped in meanwhile.
     #[must_use]
-    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+    pub fn snapshot(&self) -> Rc<Pinned> {
         self.snapshots.current()
     }
 

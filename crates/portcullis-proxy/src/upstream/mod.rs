@@ -12,13 +12,4 @@ pub(crate) struct Upstream {
     pub(crate) io: Stream,
     /// When it was made.
     pub(crate) born: Moment,
-    /// Requests sent on it.
-    pub(crate) requests: u64,
-}
-
-impl Upstream {
-    /// Whether it served an exchange before this one.
-    pub(crate) const fn is_reused(&self) -> bool {
-        self.requests > 1
-    }
 }

@@ -142,16 +142,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::io::Stream;
+    use crate::testing::{MINIMAL, planned};
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixStream;
 
-    fn upstream() -> (Upstream, UnixStream) {
+    fn upstream(born: u64) -> (Upstream, UnixStream) {
         let (ours, theirs) = UnixStream::pair().unwrap();
         (
             Upstream {
                 io: Stream::Unix(ours),
-                born: Moment::default(),
-                requests: 1,
+                born: at(born),
             },
             theirs,
         )
@@ -161,46 +161,54 @@ mod tests {
         Moment::from_nanos(seconds * 1_000_000_000)
     }
 
+    fn server() -> Arc<ServerLive> {
+        Arc::clone(planned(MINIMAL).1.servers.first().unwrap())
+    }
+
+    const ME: fn() -> WorkerId = || WorkerId::new(0);
+
     #[tokio::test]
     async fn gives_the_newest_first_and_closes_the_oldest_beyond_its_bound() {
-        let pool = IdlePool::default();
-        let (mut kept, mut peers) = (Vec::new(), Vec::new());
-        for born in 1..=3 {
-            let (mut one, peer) = upstream();
-            one.born = at(born);
-            kept.push(pool.put(7, one, at(60), 2));
-            peers.push(peer);
-        }
-        assert_eq!(kept, [0, 0, 1]);
-        assert_eq!(pool.take(7, at(4)).unwrap().born, at(3));
-        assert_eq!(pool.take(7, at(4)).unwrap().born, at(2));
-        assert!(pool.take(7, at(4)).is_none());
+        let (pool, server) = (IdlePool::default(), server());
+        let peers: Vec<_> = (1..=3)
+            .map(|born| {
+                let (one, peer) = upstream(born);
+                pool.put(ME(), &server, one, at(60), 2);
+                peer
+            })
+            .collect();
+        assert_eq!(server.connections(), (0, 2), "the bound holds");
+        assert_eq!(pool.take(ME(), &server, at(4)).unwrap().born, at(3));
+        assert_eq!(pool.take(ME(), &server, at(4)).unwrap().born, at(2));
+        assert!(pool.take(ME(), &server, at(4)).is_none());
+        assert_eq!(server.connections(), (0, 0));
+        drop(peers);
     }
 
     #[tokio::test]
     async fn never_gives_an_aged_one() {
-        let pool = IdlePool::default();
-        let (one, _peer) = upstream();
-        pool.put(7, one, at(10), 8);
-        assert!(pool.take(7, at(11)).is_none());
+        let (pool, server) = (IdlePool::default(), server());
+        let (one, _peer) = upstream(1);
+        pool.put(ME(), &server, one, at(10), 8);
+        assert!(pool.take(ME(), &server, at(11)).is_none());
     }
 
     #[tokio::test]
     async fn notices_what_the_server_closed_or_sent_unasked() {
-        let pool = IdlePool::default();
-        let (closed, peer) = upstream();
-        let (chatty, mut talker) = upstream();
-        pool.put(7, closed, at(60), 8);
-        pool.put(7, chatty, at(60), 8);
+        let (pool, server) = (IdlePool::default(), server());
+        let (closed, peer) = upstream(1);
+        let (chatty, mut talker) = upstream(2);
+        pool.put(ME(), &server, closed, at(60), 8);
+        pool.put(ME(), &server, chatty, at(60), 8);
         drop(peer);
         talker
             .write_all(b"HTTP/1.1 408 Request Timeout\r\n\r\n")
             .await
             .unwrap();
-        while pool.count(7) > 0 {
+        while !pool.is_empty() {
             tokio::task::yield_now().await;
-            pool.purge(at(1));
+            pool.purge(ME(), at(1));
         }
-        assert!(pool.take(7, at(1)).is_none() && pool.is_empty());
+        assert_eq!(server.connections(), (0, 0));
     }
 }

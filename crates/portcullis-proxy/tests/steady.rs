@@ -1,0 +1,147 @@
+//! A steady keep-alive exchange allocates nothing, with and without a body, parsed, routed, relayed, counted and logged.
+
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+
+use portcullis_config::{FsLoader, load_text};
+use portcullis_plan::compile::{Machine, compile};
+use portcullis_plan::{Live, WorkerId};
+use portcullis_proxy::{ClientIo, Clock, Connection, LogSink, SnapshotCell, Stream, Worker, serve};
+use tokio::runtime::LocalOptions;
+use tokio::sync::oneshot;
+
+/// Renders every line, as a real sink does, into memory it has already.
+struct Scratch(std::cell::RefCell<Vec<u8>>);
+
+impl LogSink for Scratch {
+    fn append(&self, render: &mut dyn FnMut(&mut Vec<u8>)) {
+        let mut line = self.0.borrow_mut();
+        line.clear();
+        render(&mut line);
+        assert!(line.ends_with(b"\n"));
+    }
+    fn flush(&self) {}
+}
+
+const REQUEST: &[u8] =
+    b"POST /path/to?x=1 HTTP/1.1\r\nHost: www.example.com\r\nUser-Agent: test/1.0\r\n\
+Accept: */*\r\nCookie: a=b\r\nContent-Length: 5\r\n\r\nhello";
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nServer: app\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n\
+5\r\nworld\r\n0\r\n\r\n";
+
+/// An origin that answers every complete request on one connection.
+fn origin() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut seen, mut chunk) = (Vec::new(), [0; 4096]);
+        while let Ok(n @ 1..) = stream.read(&mut chunk) {
+            seen.extend_from_slice(&chunk[..n]);
+            if seen.ends_with(b"\r\n\r\nhello") {
+                seen.clear();
+                stream.write_all(RESPONSE).unwrap();
+            }
+        }
+    });
+    port
+}
+
+fn exchanges(stream: &mut TcpStream, count: usize) {
+    let mut chunk = [0; 4096];
+    for _ in 0..count {
+        stream.write_all(REQUEST).unwrap();
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"0\r\n\r\n") {
+            let n = stream.read(&mut chunk).unwrap();
+            assert!(n > 0, "closed after {:?}", String::from_utf8_lossy(&seen));
+            seen.extend_from_slice(&chunk[..n]);
+        }
+        assert!(seen.starts_with(b"HTTP/1.1 200 OK\r\n"));
+    }
+}
+
+#[test]
+fn a_steady_exchange_allocates_nothing() {
+    let text = format!(
+        r#"
+[listener.web]
+bind = "127.0.0.1:0"
+limits = {{ requests_per_connection = "off" }}
+[[route]]
+name = "app"
+hosts = ["www.example.com"]
+path = "/path"
+service = "app"
+rewrite = {{ request_headers = {{ set = {{ x-scheme = "{{scheme}}" }}, remove = ["cookie"] }} }}
+[service.app]
+servers = ["127.0.0.1:{}"]
+"#,
+        origin()
+    );
+    let loaded = load_text("steady.toml", &text, &FsLoader);
+    let Some(config) = loaded.config else {
+        panic!("{:?}", loaded.diagnostics)
+    };
+    let (plan, diagnostics) = compile(&config, &loaded.sources, Machine { threads: 1 });
+    let Some(plan) = plan else {
+        panic!("{diagnostics:?}")
+    };
+    let live = Arc::new(Live::new(&plan, 1));
+    let snapshots = Arc::new(SnapshotCell::new(Arc::new(plan), Arc::clone(&live)));
+
+    let front = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = front.local_addr().unwrap();
+    let (warm, warmed) = oneshot::channel();
+    let (done, finished) = oneshot::channel();
+    let client = thread::spawn(move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        exchanges(&mut stream, 300);
+        warm.send(()).unwrap();
+        exchanges(&mut stream, 1000);
+        done.send(()).unwrap();
+    });
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build_local(LocalOptions::default())
+        .unwrap();
+    let (stream, peer) = front.accept().unwrap();
+    stream.set_nonblocking(true).unwrap();
+    let work = async {
+        let sink = Scratch(std::cell::RefCell::new(Vec::with_capacity(16 * 1024)));
+        let worker = Worker::new(WorkerId::new(0), snapshots, Clock::start(), Box::new(sink));
+        tokio::task::spawn_local(Rc::clone(&worker).maintain());
+        let connection = Connection {
+            io: ClientIo::Plain(Stream::Tcp(
+                tokio::net::TcpStream::from_std(stream).unwrap(),
+            )),
+            listener: "web".into(),
+            peer: Some(peer),
+            local: Some(address),
+            tls: None,
+            accepted: worker.now(),
+            buffered: Vec::new(),
+        };
+        tokio::task::spawn_local(serve(worker, connection));
+        warmed.await.unwrap();
+    };
+    runtime.block_on(work);
+    let control = allocation_counter::measure(|| drop(vec![0_u8; 64]));
+    assert_eq!(control.count_total, 1, "the counter counts");
+    // The exchanges go on while the client measures nothing; every allocation of this thread counts.
+    let counted =
+        allocation_counter::measure(|| runtime.block_on(async { finished.await.unwrap() }));
+    client.join().unwrap();
+    assert_eq!(
+        counted.count_total, 0,
+        "1000 steady exchanges must allocate nothing: {counted:?}"
+    );
+    let requests = live.listeners.first().unwrap().totals().requests;
+    assert!(requests >= 1299, "the exchanges were counted: {requests}");
+}
