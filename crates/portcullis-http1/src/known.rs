@@ -1,4 +1,11 @@
-//! Field names the proxy treats specially, recognised once while parsing, and sets of them as one word.
+//! Field names the proxy treats specially, recognised once while parsing.
+
+mod lookup;
+mod set;
+
+pub use set::KnownSet;
+
+use crate::bytes::is_token;
 
 /// Declares the enum and the table of names that it is recognised by.
 macro_rules! known {
@@ -14,7 +21,7 @@ macro_rules! known {
             $(#[doc = concat!("`", $text, "`")] $name,)*
         }
 
-        /// Every name, sorted below by its length.
+        /// Every name in lower case.
         const NAMES: &[(&str, Known)] = &[$(($text, Known::$name),)*];
         const CLASSES: usize = [$(Known::$class,)*].len();
     };
@@ -84,30 +91,6 @@ known! {
 pub(crate) const COUNT: usize = 1 + CLASSES + NAMES.len();
 const _: () = assert!(COUNT < 64, "a KnownSet is one u64");
 
-const LONGEST: usize = 25;
-/// At most this many names share a length.
-const BUCKET: usize = 10;
-
-/// The names of one length, in a row that ends with empty ones.
-type Bucket = [(&'static [u8], Known); BUCKET];
-
-const BY_LENGTH: [Bucket; LONGEST + 1] = by_length();
-
-const fn by_length() -> [Bucket; LONGEST + 1] {
-    let mut table = [[(b"".as_slice(), Known::Other); BUCKET]; LONGEST + 1];
-    let mut i = 0;
-    while i < NAMES.len() {
-        let name = NAMES[i].0.as_bytes();
-        let mut slot = 0;
-        while !table[name.len()][slot].0.is_empty() {
-            slot += 1;
-        }
-        table[name.len()][slot] = (name, NAMES[i].1);
-        i += 1;
-    }
-    table
-}
-
 impl Known {
     /// Recognises a field name, whatever its case.
     ///
@@ -117,128 +100,21 @@ impl Known {
     /// assert_eq!(Known::of(b"X_Real_IP"), Known::ForwardedLookalike);
     /// assert_eq!(Known::of(b"accept-charset"), Known::Other);
     /// ```
-    #[inline]
     #[must_use]
     pub fn of(name: &[u8]) -> Self {
-        let Some(&first) = name.first() else {
-            return Self::Other;
-        };
-        let first = first | 0x20;
-        if let Some(bucket) = BY_LENGTH.get(name.len()) {
-            for &(candidate, known) in bucket {
-                match candidate.first() {
-                    None => break,
-                    Some(&letter) if letter != first => {}
-                    Some(_) if candidate.eq_ignore_ascii_case(name) => return known,
-                    Some(_) => {}
-                }
-            }
-        }
-        match first {
-            b'p' | b'x' => Self::by_prefix(name),
-            _ => Self::Other,
+        match name.iter().all(|&byte| is_token(byte)) {
+            true => Self::of_token(name),
+            false => Self::Other,
         }
     }
 
-    /// Recognises the families; exact names were tried before.
-    fn by_prefix(name: &[u8]) -> Self {
-        if starts_with(name, b"proxy-") {
-            Self::ProxyOther
-        } else if starts_with(name, b"x-forwarded-") || name.eq_ignore_ascii_case(b"x-forwarded") {
-            Self::XForwardedOther
-        } else if is_lookalike(name) {
-            Self::ForwardedLookalike
-        } else {
-            Self::Other
+    /// The same for a name that is known to be a token.
+    #[inline]
+    pub(crate) fn of_token(name: &[u8]) -> Self {
+        match lookup::exact(name) {
+            Self::Other => lookup::family(name),
+            known => known,
         }
-    }
-}
-
-fn starts_with(name: &[u8], prefix: &[u8]) -> bool {
-    name.get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
-/// Whether `name` would be a forwarding field if its underscores were hyphens.
-fn is_lookalike(name: &[u8]) -> bool {
-    let same = |text: &[u8]| {
-        name.len() >= text.len()
-            && text.iter().zip(name).all(|(&expected, &byte)| {
-                expected == byte.to_ascii_lowercase() || (expected == b'-' && byte == b'_')
-            })
-    };
-    name.contains(&b'_')
-        && (same(b"x-forwarded-")
-            || (name.len() == 11 && same(b"x-forwarded"))
-            || (name.len() == 9 && same(b"x-real-ip")))
-}
-
-/// A set of [`Known`] fields, one bit each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct KnownSet(u64);
-
-impl KnownSet {
-    /// Holds none.
-    pub const EMPTY: Self = Self(0);
-
-    /// The set of `fields`.
-    #[must_use]
-    pub const fn of(fields: &[Known]) -> Self {
-        let mut set = Self::EMPTY;
-        let mut i = 0;
-        while i < fields.len() {
-            set = set.with(fields[i]);
-            i += 1;
-        }
-        set
-    }
-
-    /// Every variant but [`Known::Other`].
-    #[must_use]
-    pub const fn all_known() -> Self {
-        Self((1 << COUNT) - 1).without(Known::Other)
-    }
-
-    /// This set and `known`.
-    #[inline]
-    #[must_use]
-    pub const fn with(self, known: Known) -> Self {
-        Self(self.0 | 1 << known as u8)
-    }
-
-    /// This set but not `known`.
-    #[inline]
-    #[must_use]
-    pub const fn without(self, known: Known) -> Self {
-        Self(self.0 & !(1 << known as u8))
-    }
-
-    /// What is in either.
-    #[inline]
-    #[must_use]
-    pub const fn union(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// What is in both.
-    #[inline]
-    #[must_use]
-    pub const fn intersection(self, other: Self) -> Self {
-        Self(self.0 & other.0)
-    }
-
-    /// Whether `known` is in it.
-    #[inline]
-    #[must_use]
-    pub const fn contains(self, known: Known) -> bool {
-        self.0 & (1 << known as u8) != 0
-    }
-
-    /// Whether nothing is in it.
-    #[inline]
-    #[must_use]
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
     }
 }
 
@@ -283,14 +159,5 @@ mod tests {
         ] {
             assert_eq!(Known::of(name.as_bytes()), known, "{name}");
         }
-    }
-
-    #[test]
-    fn a_set_holds_what_was_put_in() {
-        let set = KnownSet::of(&[Known::Host, Known::MaxForwards]);
-        assert!(set.contains(Known::Host) && set.contains(Known::MaxForwards));
-        assert!(!set.contains(Known::Other) && !set.without(Known::Host).contains(Known::Host));
-        assert!(KnownSet::all_known().contains(Known::MaxForwards));
-        assert!(!KnownSet::all_known().contains(Known::Other));
     }
 }

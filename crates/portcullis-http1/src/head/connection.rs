@@ -105,7 +105,7 @@ impl Options {
         if !is_token_word(option) {
             return Err(Reject::ConnectionInvalid);
         }
-        let known = Known::of(option);
+        let known = Known::of_token(option);
         let tolerated = sender == Sender::Server && known == Known::TransferEncoding;
         if !PER_CONNECTION.contains(known) && !tolerated {
             return Err(Reject::ConnectionForbidden);

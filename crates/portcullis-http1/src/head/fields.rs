@@ -127,7 +127,7 @@ impl Fields {
             name,
             value: Span::new(start, end),
             line: Span::new(line, next),
-            known: Known::of(name.of(buf)),
+            known: Known::of_token(name.of(buf)),
             nominated: false,
         }
     }
