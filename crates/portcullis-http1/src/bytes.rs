@@ -11,10 +11,10 @@ pub(crate) fn is_token_word(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().all(|&byte| is_token(byte))
 }
 
-/// Whether a byte may stand in a registered name (RFC 3986 section 3.2.2), `%` included.
+/// Whether a byte may stand in a host name: unreserved in RFC 3986 section 2.3.
 #[inline]
-pub(crate) fn is_reg_name(byte: u8) -> bool {
-    REG_NAME[byte as usize]
+pub(crate) fn is_host(byte: u8) -> bool {
+    HOST[byte as usize]
 }
 
 /// The offset of the first byte from `from` on that is no token character, or the end of `buf`.
@@ -149,7 +149,7 @@ pub(crate) fn trim(mut bytes: &[u8]) -> &[u8] {
 }
 
 const TOKEN: [bool; 256] = table(b"!#$%&'*+-.^_`|~");
-const REG_NAME: [bool; 256] = table(b"-._~!$&'()*+,;=%");
+const HOST: [bool; 256] = table(b"-._~");
 const TARGET: [u8; 256] = target_table();
 
 /// Letters, digits and `others`.
