@@ -29,7 +29,11 @@ pub struct Machine {
 
 /// Compiles a configuration. The plan is `None` if any diagnostic is an error.
 #[must_use]
-pub fn compile(config: &Config, sources: &SourceMap, machine: Machine) -> (Option<Plan>, Vec<Diagnostic>) {
+pub fn compile(
+    config: &Config,
+    sources: &SourceMap,
+    machine: Machine,
+) -> (Option<Plan>, Vec<Diagnostic>) {
     let mut compiler = Compiler::new(config, sources);
     let plan = compiler.plan(machine);
     let failed = compiler.diagnostics.iter().any(Diagnostic::is_error);
@@ -52,7 +56,10 @@ impl<'c> Compiler<'c> {
     fn new(config: &'c Config, sources: &'c SourceMap) -> Self {
         let mut services: Vec<_> = config.services.iter().collect();
         services.sort_by(|a, b| a.name.value.cmp(&b.name.value));
-        let ids = services.iter().enumerate().map(|(index, service)| (service.name.as_str(), ServiceId::new(index)));
+        let ids = services
+            .iter()
+            .enumerate()
+            .map(|(index, service)| (service.name.as_str(), ServiceId::new(index)));
         Self {
             service_ids: ids.collect(),
             services,
@@ -85,7 +92,9 @@ impl<'c> Compiler<'c> {
 
     /// `file:line` of a span; empty for what nobody wrote.
     fn place(&self, span: Option<Span>) -> Arc<str> {
-        let Some(span) = span else { return Arc::from("") };
+        let Some(span) = span else {
+            return Arc::from("");
+        };
         let place = self.sources.place(span);
         format!("{}:{}", place.file, place.line).into()
     }
@@ -109,7 +118,10 @@ impl<'c> Compiler<'c> {
 
     fn error_pages(&self) -> BTreeMap<u16, Page> {
         let pages = self.config.errors.iter().map(|(status, file)| {
-            let page = Page { content_type: file.content_type().into(), body: Arc::clone(&file.bytes) };
+            let page = Page {
+                content_type: file.content_type().into(),
+                body: Arc::clone(&file.bytes),
+            };
             (status.code(), page)
         });
         pages.collect()
@@ -141,8 +153,12 @@ struct TextHasher(u64);
 impl fmt::Write for TextHasher {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for chunk in text.as_bytes().chunks(8) {
-            let word = chunk.iter().fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
-            self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(23);
+            let word = chunk
+                .iter()
+                .fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
+            self.0 = (self.0 ^ word)
+                .wrapping_mul(0x0000_0100_0000_01B3)
+                .rotate_left(23);
         }
         Ok(())
     }

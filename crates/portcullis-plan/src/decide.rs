@@ -114,7 +114,9 @@ pub fn decide_with<'p, W: Witness>(
     now: Moment,
     witness: &mut W,
 ) -> Decision<'p> {
-    let Some(listener) = plan.listener(facts.listener_id) else { return refuse(None, Refusal::NoRoute) };
+    let Some(listener) = plan.listener(facts.listener_id) else {
+        return refuse(None, Refusal::NoRoute);
+    };
     if is_misdirected(listener, facts) {
         return refuse(None, Refusal::Misdirected);
     }
@@ -131,7 +133,9 @@ pub fn decide_with<'p, W: Witness>(
         Found::Nothing => return refuse(None, Refusal::NoRoute),
         Found::OtherMethods => return refuse(None, Refusal::MethodNotAllowed),
     };
-    let Some(route) = plan.route(route_id) else { return refuse(None, Refusal::NoRoute) };
+    let Some(route) = plan.route(route_id) else {
+        return refuse(None, Refusal::NoRoute);
+    };
     if let Some(refusal) = over_limit(plan, live, route.rate_limit, facts, now) {
         return refuse(Some(route_id), refusal);
     }
@@ -143,18 +147,32 @@ pub fn decide_with<'p, W: Witness>(
             timeouts,
             body_limit: route.body_limit.unwrap_or(listener.limits.body),
         }),
-        Action::Redirect { to, .. } if lacks_host(to, facts) => refuse(Some(route_id), Refusal::HostRequired),
-        Action::Redirect { status, to } => answer(route_id, Answer::Redirect { status: *status, to }),
+        Action::Redirect { to, .. } if lacks_host(to, facts) => {
+            refuse(Some(route_id), Refusal::HostRequired)
+        }
+        Action::Redirect { status, to } => answer(
+            route_id,
+            Answer::Redirect {
+                status: *status,
+                to,
+            },
+        ),
         Action::Respond(response) => answer(route_id, Answer::Respond(response)),
     }
 }
 
 fn refuse<'p>(route: Option<RouteId>, refusal: Refusal) -> Decision<'p> {
-    Decision::Answer { route, answer: Answer::Refuse(refusal) }
+    Decision::Answer {
+        route,
+        answer: Answer::Refuse(refusal),
+    }
 }
 
 fn answer(route: RouteId, answer: Answer<'_>) -> Decision<'_> {
-    Decision::Answer { route: Some(route), answer }
+    Decision::Answer {
+        route: Some(route),
+        answer,
+    }
 }
 
 /// Whether the host is under other client-certificate rules than the connection.
@@ -174,7 +192,10 @@ fn https_redirect<'p>(port: u16, facts: &Facts<'_>) -> Decision<'p> {
     if facts.host.is_empty() {
         return refuse(None, Refusal::HostRequired);
     }
-    Decision::Answer { route: None, answer: Answer::HttpsRedirect { port } }
+    Decision::Answer {
+        route: None,
+        answer: Answer::HttpsRedirect { port },
+    }
 }
 
 /// A redirect built from an absent host would send the client to whatever stands next in the template.
@@ -182,11 +203,20 @@ fn lacks_host(to: &Template, facts: &Facts<'_>) -> bool {
     facts.host.is_empty() && to.needs_host()
 }
 
-fn over_limit(plan: &Plan, live: &Live, limit: Option<LimitId>, facts: &Facts<'_>, now: Moment) -> Option<Refusal> {
+fn over_limit(
+    plan: &Plan,
+    live: &Live,
+    limit: Option<LimitId>,
+    facts: &Facts<'_>,
+    now: Moment,
+) -> Option<Refusal> {
     let id = limit?;
     let (rule, table) = plan.limit(id).zip(live.limit(id))?;
     let wait = rule.check(table, facts, now).err()?;
-    Some(Refusal::RateLimited { status: rule.status, retry_after: wait.seconds() })
+    Some(Refusal::RateLimited {
+        status: rule.status,
+        retry_after: wait.seconds(),
+    })
 }
 
 #[cfg(test)]

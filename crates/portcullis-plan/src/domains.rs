@@ -23,15 +23,28 @@ impl Domains {
     #[must_use]
     pub fn new(certificates: &[Certificate]) -> Self {
         let own = TlsPolicyId::new(0);
-        let default = certificates.first().map_or(own, |certificate| certificate.policy);
-        let unlisted = certificates.iter().any(|certificate| certificate.names.is_empty());
+        let default = certificates
+            .first()
+            .map_or(own, |certificate| certificate.policy);
+        let unlisted = certificates
+            .iter()
+            .any(|certificate| certificate.names.is_empty());
         let otherwise = if unlisted { own } else { default };
         let mut names = BTreeMap::new();
-        if certificates.iter().any(|certificate| certificate.policy != default) {
+        if certificates
+            .iter()
+            .any(|certificate| certificate.policy != default)
+        {
             for certificate in certificates {
                 for name in &certificate.names {
-                    let key = name.strip_prefix('*').unwrap_or(name).trim_end_matches('.').to_ascii_lowercase();
-                    names.entry(key.into_boxed_str()).or_insert(certificate.policy);
+                    let key = name
+                        .strip_prefix('*')
+                        .unwrap_or(name)
+                        .trim_end_matches('.')
+                        .to_ascii_lowercase();
+                    names
+                        .entry(key.into_boxed_str())
+                        .or_insert(certificate.policy);
                 }
             }
         }
@@ -47,8 +60,16 @@ impl Domains {
     /// The rules for `host`: those of its exact name, else of a wildcard in place of its first label.
     #[must_use]
     pub fn policy(&self, host: &str) -> TlsPolicyId {
-        let wildcard = || host.find('.').and_then(|dot| host.get(dot..)).and_then(|rest| self.names.get(rest));
-        self.names.get(host).or_else(wildcard).copied().unwrap_or(self.otherwise)
+        let wildcard = || {
+            host.find('.')
+                .and_then(|dot| host.get(dot..))
+                .and_then(|rest| self.names.get(rest))
+        };
+        self.names
+            .get(host)
+            .or_else(wildcard)
+            .copied()
+            .unwrap_or(self.otherwise)
     }
 }
 
@@ -99,7 +120,10 @@ mod tests {
     #[test]
     fn unlisted_hosts_belong_to_the_default_certificate_unless_another_lists_no_names() {
         let guarded = TlsPolicyId::new(1);
-        let listed = Domains::new(&[certificate(&["a.example"], 1), certificate(&["b.example"], 0)]);
+        let listed = Domains::new(&[
+            certificate(&["a.example"], 1),
+            certificate(&["b.example"], 0),
+        ]);
         assert!(!listed.misdirects("unknown", guarded));
         let open = Domains::new(&[certificate(&["a.example"], 1), certificate(&[], 0)]);
         assert!(open.misdirects("unknown", guarded));

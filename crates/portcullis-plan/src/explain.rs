@@ -57,13 +57,22 @@ pub struct Explanation {
 ///
 /// # Errors
 /// When the question is no request, or no listener would get it: the reason, in words for the operator.
-pub fn explain(plan: &Plan, live: &Live, question: &Question<'_>, now: Moment) -> Result<Explanation, String> {
+pub fn explain(
+    plan: &Plan,
+    live: &Live,
+    question: &Question<'_>,
+    now: Moment,
+) -> Result<Explanation, String> {
     let target = question.target()?;
     let (id, listener) = question.listener(plan, &target)?;
     let (mut path_scratch, mut host_scratch) = (Vec::new(), Vec::new());
     let (host, _) = normalize::host(target.authority.as_bytes(), &mut host_scratch);
     let believed = forwarded::client(listener, question.peer(), question);
-    let connection = if listener.tls.is_some() { Scheme::Https } else { Scheme::Http };
+    let connection = if listener.tls.is_some() {
+        Scheme::Https
+    } else {
+        Scheme::Http
+    };
     let mut explanation = Explanation {
         request: format!("{} {}", question.method, question.url),
         listener: listener.name.to_string(),
@@ -82,12 +91,16 @@ pub fn explain(plan: &Plan, live: &Live, question: &Question<'_>, now: Moment) -
         Ok(path) => path,
         Err(refusal) => {
             explanation.status = Some(400);
-            explanation.verdict = format!("refused with 400 ({}): {}", refusal.code(), refusal.text());
+            explanation.verdict =
+                format!("refused with 400 ({}): {}", refusal.code(), refusal.text());
             return Ok(explanation);
         }
     };
     explanation.path = String::from_utf8_lossy(path).into_owned();
-    let tls = listener.tls.as_ref().map(|tls| handshake(host, tls.domains.policy(host)));
+    let tls = listener
+        .tls
+        .as_ref()
+        .map(|tls| handshake(host, tls.domains.policy(host)));
     let facts = Facts {
         listener_id: id,
         listener,
@@ -117,7 +130,14 @@ pub fn explain(plan: &Plan, live: &Live, question: &Question<'_>, now: Moment) -
 
 /// The handshake that a client asking for this host makes.
 fn handshake(host: &str, policy: crate::TlsPolicyId) -> TlsFacts {
-    TlsFacts { name: host.into(), policy, version: "TLSv1.3", cipher: "", client_subject: None, resumed: false }
+    TlsFacts {
+        name: host.into(),
+        policy,
+        version: "TLSv1.3",
+        cipher: "",
+        client_subject: None,
+        resumed: false,
+    }
 }
 
 impl Explanation {
@@ -126,8 +146,13 @@ impl Explanation {
         let decision = decide_with(plan, live, facts, now, &mut ());
         match decision {
             Decision::Forward(forward) => {
-                let name = plan.service(forward.service).map_or("?", |service| &service.name);
-                self.verdict = format!("route `{}` forwards to service `{name}`", forward.route.name);
+                let name = plan
+                    .service(forward.service)
+                    .map_or("?", |service| &service.name);
+                self.verdict = format!(
+                    "route `{}` forwards to service `{name}`",
+                    forward.route.name
+                );
                 self.forwarding = Some(Forwarding::of(plan, live, facts, &forward));
             }
             Decision::Answer { route, answer } => {
@@ -145,27 +170,47 @@ impl Explanation {
 
 fn answer_text(answer: &Answer<'_>, facts: &Facts<'_>) -> (u16, String) {
     match answer {
-        Answer::HttpsRedirect { port } => {
-            (308, format!("redirects with 308 to https on port {port}: the listener has `redirect_https`"))
-        }
+        Answer::HttpsRedirect { port } => (
+            308,
+            format!(
+                "redirects with 308 to https on port {port}: the listener has `redirect_https`"
+            ),
+        ),
         Answer::Redirect { status, to } => {
             let mut location = Vec::new();
             to.render_field_value(facts, None, &mut location);
-            (*status, format!("redirects with {status} to {}", String::from_utf8_lossy(&location)))
+            (
+                *status,
+                format!(
+                    "redirects with {status} to {}",
+                    String::from_utf8_lossy(&location)
+                ),
+            )
         }
-        Answer::Respond(response) => {
-            (response.status, format!("answers {} with {} bytes", response.status, response.body.len()))
-        }
+        Answer::Respond(response) => (
+            response.status,
+            format!(
+                "answers {} with {} bytes",
+                response.status,
+                response.body.len()
+            ),
+        ),
         Answer::Refuse(refusal) => {
             let status = refusal.status();
-            (status, format!("refuses with {status} ({})", refusal.code()))
+            (
+                status,
+                format!("refuses with {status} ({})", refusal.code()),
+            )
         }
     }
 }
 
 /// The listener with this id and its position.
 fn numbered(plan: &Plan) -> impl Iterator<Item = (ListenerId, &Listener)> {
-    plan.listeners.iter().enumerate().map(|(index, listener)| (ListenerId::new(index), listener))
+    plan.listeners
+        .iter()
+        .enumerate()
+        .map(|(index, listener)| (ListenerId::new(index), listener))
 }
 
 #[cfg(test)]

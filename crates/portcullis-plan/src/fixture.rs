@@ -15,17 +15,28 @@ pub(crate) struct TestFields(Vec<(String, Vec<u8>)>);
 
 impl TestFields {
     pub(crate) fn new(fields: &[(&str, &str)]) -> Self {
-        Self(fields.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())).collect())
+        Self(
+            fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+        )
     }
 }
 
 impl Fields for TestFields {
     fn first(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_slice())
+        self.0
+            .iter()
+            .find(|(own, _)| own == name)
+            .map(|(_, value)| value.as_slice())
     }
 
     fn each(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
-        self.0.iter().filter(|(own, _)| own == name).for_each(|(_, value)| each(value));
+        self.0
+            .iter()
+            .filter(|(own, _)| own == name)
+            .for_each(|(_, value)| each(value));
     }
 }
 
@@ -71,7 +82,11 @@ pub(crate) fn listener(entries: Vec<Entry>) -> Listener {
     Listener {
         name: "http".into(),
         place: "portcullis.toml:1".into(),
-        binds: [Bind::Tcp { address: ([127, 0, 0, 1], 8080).into(), dual_stack: false }].into(),
+        binds: [Bind::Tcp {
+            address: ([127, 0, 0, 1], 8080).into(),
+            dual_stack: false,
+        }]
+        .into(),
         backlog: 128,
         max_connections: 100,
         tls: None,
@@ -147,7 +162,10 @@ pub(crate) fn plan(listener: Listener, routes: Vec<Route>) -> Plan {
         .into(),
         limits: Box::default(),
         error_pages: Default::default(),
-        access_log: AccessLog { to: LogTarget::Off, format: std::sync::Arc::new(LogFormat::Json) },
+        access_log: AccessLog {
+            to: LogTarget::Off,
+            format: std::sync::Arc::new(LogFormat::Json),
+        },
         fingerprint: 0,
     }
 }
@@ -172,7 +190,12 @@ fn service() -> Service {
 }
 
 /// A GET from 192.0.2.1 in clear text.
-pub(crate) fn facts<'a>(listener: &'a Listener, host: &'a str, path: &'a str, fields: &'a dyn Fields) -> Facts<'a> {
+pub(crate) fn facts<'a>(
+    listener: &'a Listener,
+    host: &'a str,
+    path: &'a str,
+    fields: &'a dyn Fields,
+) -> Facts<'a> {
     Facts {
         listener_id: ListenerId::new(0),
         listener,
@@ -207,5 +230,12 @@ pub(crate) fn entry(index: usize, hosts: &[&str], path: &str) -> Entry {
     };
     #[allow(clippy::unwrap_used, reason = "test data")]
     let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
-    Entry { route: RouteId::new(index), hosts, path, rule: Default::default(), timeouts: timeouts(), origins: [].into() }
+    Entry {
+        route: RouteId::new(index),
+        hosts,
+        path,
+        rule: Default::default(),
+        timeouts: timeouts(),
+        origins: [].into(),
+    }
 }

@@ -38,13 +38,20 @@ pub struct Believed {
 /// Finds the client behind `peer` (`None` is the peer of a Unix socket).
 #[must_use]
 pub fn client(listener: &Listener, peer: Option<SocketAddr>, fields: &dyn Fields) -> Believed {
-    let rules = Rules { trusted: &listener.trusted_proxies, kind: preferred(listener) };
+    let rules = Rules {
+        trusted: &listener.trusted_proxies,
+        kind: preferred(listener),
+    };
     rules.client(peer, fields)
 }
 
 /// The kind of field that a listener believes first.
 fn preferred(listener: &Listener) -> Kind {
-    if listener.forwarded && !listener.x_forwarded { Kind::Forwarded } else { Kind::XForwarded }
+    if listener.forwarded && !listener.x_forwarded {
+        Kind::Forwarded
+    } else {
+        Kind::XForwarded
+    }
 }
 
 /// The part of a listener that decides about belief.
@@ -67,7 +74,10 @@ impl Rules<'_> {
         match element::present(self.kind, fields) {
             Some(Kind::Forwarded) => self.by_forwarded(direct, fields),
             Some(Kind::XForwarded) => self.by_x_forwarded(direct, fields),
-            None => Believed { scheme: proto_at(fields, 1), ..direct },
+            None => Believed {
+                scheme: proto_at(fields, 1),
+                ..direct
+            },
         }
     }
 
@@ -81,13 +91,21 @@ impl Rules<'_> {
     fn by_x_forwarded(&self, direct: Believed, fields: &dyn Fields) -> Believed {
         let walk = self.walk(Kind::XForwarded, fields);
         let depth = walk.count - walk.found.map_or(walk.count, |(at, _)| at);
-        Believed { scheme: proto_at(fields, depth.max(1)), ..walk.believed(direct) }
+        Believed {
+            scheme: proto_at(fields, depth.max(1)),
+            ..walk.believed(direct)
+        }
     }
 
     fn by_forwarded(&self, direct: Believed, fields: &dyn Fields) -> Believed {
         let walk = self.walk(Kind::Forwarded, fields);
-        let scheme = walk.found.map_or(walk.last_scheme, |(_, entry)| entry.scheme);
-        Believed { scheme, ..walk.believed(direct) }
+        let scheme = walk
+            .found
+            .map_or(walk.last_scheme, |(_, entry)| entry.scheme);
+        Believed {
+            scheme,
+            ..walk.believed(direct)
+        }
     }
 
     /// The walk from the right, done from the left in one pass, because fields are only visited in
@@ -120,8 +138,14 @@ struct Walk {
 
 impl Walk {
     fn believed(&self, direct: Believed) -> Believed {
-        let Some((_, entry)) = self.found else { return direct };
-        Believed { client: entry.ip, client_port: entry.port, ..direct }
+        let Some((_, entry)) = self.found else {
+            return direct;
+        };
+        Believed {
+            client: entry.ip,
+            client_port: entry.port,
+            ..direct
+        }
     }
 }
 
@@ -129,7 +153,9 @@ impl Walk {
 /// stated its scheme too; proxies that replace the field leave fewer entries, then the leftmost.
 fn proto_at(fields: &dyn Fields, depth: usize) -> Option<Scheme> {
     let mut count = 0_usize;
-    fields.each("x-forwarded-proto", &mut |value| count += element::list(value).count());
+    fields.each("x-forwarded-proto", &mut |value| {
+        count += element::list(value).count();
+    });
     let wanted = count.saturating_sub(depth);
     let (mut at, mut found) = (0, None);
     fields.each("x-forwarded-proto", &mut |value| {
@@ -153,7 +179,11 @@ mod tests {
     fn believed(peer: &str, trusted: &[&str], kind: Kind, fields: &[(&str, &str)]) -> Believed {
         let trusted = Networks::new(trusted.iter().map(|net| net.parse().unwrap()), true);
         let peer = (peer != "unix").then(|| peer.parse().unwrap());
-        Rules { trusted: &trusted, kind }.client(peer, &TestFields::new(fields))
+        Rules {
+            trusted: &trusted,
+            kind,
+        }
+        .client(peer, &TestFields::new(fields))
     }
 
     fn client_of(fields: &[(&str, &str)]) -> String {
@@ -163,8 +193,17 @@ mod tests {
 
     #[test]
     fn untrusted_peers_are_the_client_whatever_they_say() {
-        let fields = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-proto", "https"), ("forwarded", "for=1.1.1.1")];
-        let found = believed("[::ffff:192.0.2.1]:4000", &["10.0.0.0/8"], Kind::XForwarded, &fields);
+        let fields = [
+            ("x-forwarded-for", "1.1.1.1"),
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "for=1.1.1.1"),
+        ];
+        let found = believed(
+            "[::ffff:192.0.2.1]:4000",
+            &["10.0.0.0/8"],
+            Kind::XForwarded,
+            &fields,
+        );
         let expected = Believed {
             client: Some("192.0.2.1".parse().unwrap()),
             client_port: Some(4000),
@@ -176,16 +215,39 @@ mod tests {
 
     #[test]
     fn chain_is_walked_from_the_right_over_all_lines() {
-        assert_eq!(client_of(&[("x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.2")]), "192.0.2.7");
-        assert_eq!(client_of(&[("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "10.0.0.3,10.0.0.2")]), "6.6.6.6");
-        assert_eq!(client_of(&[("x-forwarded-for", "10.0.0.9, 10.0.0.2")]), "10.0.0.9", "all trusted: the farthest");
+        assert_eq!(
+            client_of(&[("x-forwarded-for", "6.6.6.6, 192.0.2.7, 10.0.0.2")]),
+            "192.0.2.7"
+        );
+        assert_eq!(
+            client_of(&[
+                ("x-forwarded-for", "6.6.6.6"),
+                ("x-forwarded-for", "10.0.0.3,10.0.0.2")
+            ]),
+            "6.6.6.6"
+        );
+        assert_eq!(
+            client_of(&[("x-forwarded-for", "10.0.0.9, 10.0.0.2")]),
+            "10.0.0.9",
+            "all trusted: the farthest"
+        );
     }
 
     #[test]
     fn walk_ends_at_the_first_entry_that_is_no_address() {
-        assert_eq!(client_of(&[("x-forwarded-for", "1.1.1.1, unknown, 10.0.0.3, 10.0.0.2")]), "10.0.0.3");
-        assert_eq!(client_of(&[("x-forwarded-for", "1.1.1.1, garbage")]), "10.0.0.1");
-        assert_eq!(client_of(&[("x-forwarded-for", "1.1.1.1, 010.0.0.2")]), "10.0.0.1", "octal look-alike");
+        assert_eq!(
+            client_of(&[("x-forwarded-for", "1.1.1.1, unknown, 10.0.0.3, 10.0.0.2")]),
+            "10.0.0.3"
+        );
+        assert_eq!(
+            client_of(&[("x-forwarded-for", "1.1.1.1, garbage")]),
+            "10.0.0.1"
+        );
+        assert_eq!(
+            client_of(&[("x-forwarded-for", "1.1.1.1, 010.0.0.2")]),
+            "10.0.0.1",
+            "octal look-alike"
+        );
         assert_eq!(client_of(&[("x-forwarded-for", "")]), "10.0.0.1");
     }
 
@@ -198,8 +260,20 @@ mod tests {
             ("2001:db8::1", "2001:db8::1", None),
             ("::ffff:192.0.2.1", "192.0.2.1", None),
         ] {
-            let found = believed("10.0.0.1:1", &["10.0.0.0/8"], Kind::XForwarded, &[("x-forwarded-for", value)]);
-            assert_eq!((found.client.unwrap().to_string().as_str(), found.client_port), (client, port), "{value}");
+            let found = believed(
+                "10.0.0.1:1",
+                &["10.0.0.0/8"],
+                Kind::XForwarded,
+                &[("x-forwarded-for", value)],
+            );
+            assert_eq!(
+                (
+                    found.client.unwrap().to_string().as_str(),
+                    found.client_port
+                ),
+                (client, port),
+                "{value}"
+            );
         }
     }
 
@@ -208,7 +282,10 @@ mod tests {
         for (value, client) in [
             ("for=192.0.2.1;proto=https;by=10.0.0.1", "192.0.2.1"),
             ("For=\"[2001:db8::1]:4711\"", "2001:db8::1"),
-            ("for=6.6.6.6, proto=https;FOR=\"192.0.2.1:80\" , for=10.0.0.2", "192.0.2.1"),
+            (
+                "for=6.6.6.6, proto=https;FOR=\"192.0.2.1:80\" , for=10.0.0.2",
+                "192.0.2.1",
+            ),
             ("for=6.6.6.6, for=_hidden, for=10.0.0.2", "10.0.0.2"),
             ("for=6.6.6.6, for=unknown", "10.0.0.1"),
             ("host=\"a,b\";for=192.0.2.1", "192.0.2.1"),
@@ -221,30 +298,60 @@ mod tests {
 
     #[test]
     fn open_quotes_cannot_swallow_what_a_proxy_appended() {
-        for value in ["for=\"x, for=192.0.2.1", "a=\", for=\"192.0.2.1\"", "a=\", for=192.0.2.1;host=\"h\""] {
+        for value in [
+            "for=\"x, for=192.0.2.1",
+            "a=\", for=\"192.0.2.1\"",
+            "a=\", for=192.0.2.1;host=\"h\"",
+        ] {
             assert_eq!(client_of(&[("forwarded", value)]), "192.0.2.1", "{value}");
         }
     }
 
     #[test]
     fn the_kind_the_listener_writes_is_believed_first() {
-        let both = [("forwarded", "for=6.6.6.6;proto=https"), ("x-forwarded-for", "192.0.2.1")];
-        let by = |kind| believed("10.0.0.1:1", &["10.0.0.0/8"], kind, &both).client.unwrap().to_string();
+        let both = [
+            ("forwarded", "for=6.6.6.6;proto=https"),
+            ("x-forwarded-for", "192.0.2.1"),
+        ];
+        let by = |kind| {
+            believed("10.0.0.1:1", &["10.0.0.0/8"], kind, &both)
+                .client
+                .unwrap()
+                .to_string()
+        };
         assert_eq!(by(Kind::XForwarded), "192.0.2.1");
         assert_eq!(by(Kind::Forwarded), "6.6.6.6");
     }
 
     #[test]
     fn scheme_comes_from_the_hop_that_named_the_client() {
-        let scheme = |fields: &[(&str, &str)]| believed("10.0.0.1:1", &["10.0.0.0/8"], Kind::XForwarded, fields).scheme;
+        let scheme = |fields: &[(&str, &str)]| {
+            believed("10.0.0.1:1", &["10.0.0.0/8"], Kind::XForwarded, fields).scheme
+        };
         let (http, https) = (Some(Scheme::Http), Some(Scheme::Https));
         let chain = ("x-forwarded-for", "192.0.2.1, 10.0.0.2");
         assert_eq!(scheme(&[chain, ("x-forwarded-proto", "https")]), https);
-        assert_eq!(scheme(&[chain, ("x-forwarded-proto", "https, http")]), https);
-        assert_eq!(scheme(&[chain, ("x-forwarded-proto", "https"), ("x-forwarded-proto", "http, http")]), http);
+        assert_eq!(
+            scheme(&[chain, ("x-forwarded-proto", "https, http")]),
+            https
+        );
+        assert_eq!(
+            scheme(&[
+                chain,
+                ("x-forwarded-proto", "https"),
+                ("x-forwarded-proto", "http, http")
+            ]),
+            http
+        );
         assert_eq!(scheme(&[("x-forwarded-proto", "HTTPS")]), https);
         assert_eq!(scheme(&[("x-forwarded-proto", "gopher")]), None);
-        assert_eq!(scheme(&[("forwarded", "for=192.0.2.1;proto=https, for=10.0.0.2;proto=http")]), https);
+        assert_eq!(
+            scheme(&[(
+                "forwarded",
+                "for=192.0.2.1;proto=https, for=10.0.0.2;proto=http"
+            )]),
+            https
+        );
     }
 
     #[test]
@@ -252,7 +359,11 @@ mod tests {
         let fields = TestFields::new(&[("x-forwarded-for", "192.0.2.1")]);
         let by = |unix| {
             let trusted = Networks::new([], unix);
-            Rules { trusted: &trusted, kind: Kind::XForwarded }.client(None, &fields)
+            Rules {
+                trusted: &trusted,
+                kind: Kind::XForwarded,
+            }
+            .client(None, &fields)
         };
         assert_eq!(by(true).client, Some("192.0.2.1".parse().unwrap()));
         assert_eq!(by(false), Believed::default());

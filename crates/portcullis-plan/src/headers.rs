@@ -4,9 +4,9 @@ use std::fmt;
 
 use portcullis_config::Variable;
 
+use crate::Facts;
 use crate::outcome::Outcome;
 use crate::variables::write_variable;
-use crate::Facts;
 
 /// A text with variables, ready to be filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +69,9 @@ impl Template {
     /// A template of these parts.
     #[must_use]
     pub fn new(parts: impl IntoIterator<Item = Part>) -> Self {
-        Self { parts: parts.into_iter().collect() }
+        Self {
+            parts: parts.into_iter().collect(),
+        }
     }
 
     /// A template without variables.
@@ -97,18 +99,27 @@ impl Template {
     /// Whether the text makes no sense without the request's host.
     #[must_use]
     pub fn needs_host(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Variable(Variable::Host) | Part::Authority))
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Variable(Variable::Host) | Part::Authority))
     }
 
     /// Appends the text with every variable replaced; a variable without a value leaves nothing. The
     /// values may hold any byte: use [`render_field_value`](Self::render_field_value) for heads.
     pub fn render(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
-        self.parts.iter().for_each(|part| part.write(facts, outcome, out));
+        self.parts
+            .iter()
+            .for_each(|part| part.write(facts, outcome, out));
     }
 
     /// As [`render`](Self::render), fit for a field value: CR, LF, NUL and other controls become
     /// spaces, and white space around the value is cut, so nothing can inject a field.
-    pub fn render_field_value(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
+    pub fn render_field_value(
+        &self,
+        facts: &Facts<'_>,
+        outcome: Option<&Outcome<'_>>,
+        out: &mut Vec<u8>,
+    ) {
         let begin = out.len();
         self.render(facts, outcome, out);
         if self.as_constant().is_none() {
@@ -119,7 +130,9 @@ impl Template {
 
 /// Makes `out[begin..]` a legal field value (RFC 9110 section 5.5).
 fn clean(out: &mut Vec<u8>, begin: usize) {
-    let Some(value) = out.get_mut(begin..) else { return };
+    let Some(value) = out.get_mut(begin..) else {
+        return;
+    };
     for byte in value.iter_mut().filter(|byte| byte.is_ascii_control()) {
         *byte = b' ';
     }
@@ -144,10 +157,19 @@ pub struct HeaderEdits {
 impl HeaderEdits {
     /// The edits: fields to remove, to put in place of all of that name, and to add beside them. Names are lower case.
     #[must_use]
-    pub fn new(remove: Vec<Box<str>>, set: Vec<(Box<str>, Template)>, add: Vec<(Box<str>, Template)>) -> Self {
+    pub fn new(
+        remove: Vec<Box<str>>,
+        set: Vec<(Box<str>, Template)>,
+        add: Vec<(Box<str>, Template)>,
+    ) -> Self {
         let dropped = remove.iter().chain(set.iter().map(|(name, _)| name));
         let lengths = dropped.fold(0, |bits, name| bits | length_bit(name.len()));
-        Self { remove: remove.into(), set: set.into(), add: add.into(), lengths }
+        Self {
+            remove: remove.into(),
+            set: set.into(),
+            add: add.into(),
+            lengths,
+        }
     }
 
     /// Whether nothing is changed.
@@ -160,8 +182,14 @@ impl HeaderEdits {
     #[must_use]
     pub fn drops(&self, name: &[u8]) -> bool {
         self.lengths & length_bit(name.len()) != 0
-            && (self.remove.iter().any(|removed| removed.as_bytes().eq_ignore_ascii_case(name))
-                || self.set.iter().any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name)))
+            && (self
+                .remove
+                .iter()
+                .any(|removed| removed.as_bytes().eq_ignore_ascii_case(name))
+                || self
+                    .set
+                    .iter()
+                    .any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name)))
     }
 
     /// Appends the fields that are set and added as complete `name: value\r\n` lines. A field whose
@@ -234,7 +262,11 @@ mod tests {
     }
 
     fn edits(set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderEdits {
-        let fields = |list: &[(&str, &str)]| list.iter().map(|(name, text)| ((*name).into(), template(text))).collect();
+        let fields = |list: &[(&str, &str)]| {
+            list.iter()
+                .map(|(name, text)| ((*name).into(), template(text)))
+                .collect()
+        };
         HeaderEdits::new(vec!["x-gone".into()], fields(set), fields(add))
     }
 
@@ -257,12 +289,18 @@ mod tests {
     #[test]
     fn edits_are_written_as_lines() {
         let edits = edits(&[("x-set", "{host}{path}")], &[("x-add", "2")]);
-        assert_eq!(written(&edits, &TestFields::new(&[])), "x-set: h/x\r\nx-add: 2\r\n");
+        assert_eq!(
+            written(&edits, &TestFields::new(&[])),
+            "x-set: h/x\r\nx-add: 2\r\n"
+        );
     }
 
     #[test]
     fn empty_value_is_not_written() {
-        let edits = edits(&[("x-set", "{request_header.x-absent}")], &[("x-add", "{query}")]);
+        let edits = edits(
+            &[("x-set", "{request_header.x-absent}")],
+            &[("x-add", "{query}")],
+        );
         assert_eq!(written(&edits, &TestFields::new(&[])), "");
     }
 

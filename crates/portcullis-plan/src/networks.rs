@@ -15,7 +15,10 @@ impl Networks {
     /// The set of `nets`; `unix` adds every peer of a Unix socket. A network of IPv4-mapped IPv6
     /// addresses (`::ffff:10.0.0.0/104`) is kept as the IPv4 network that it means.
     pub fn new(nets: impl IntoIterator<Item = IpNet>, unix: bool) -> Self {
-        Self { nets: nets.into_iter().map(unmapped).collect(), unix }
+        Self {
+            nets: nets.into_iter().map(unmapped).collect(),
+            unix,
+        }
     }
 
     /// Whether `ip` lies in one of the networks. An IPv4-mapped IPv6 address, as dual-stack sockets
@@ -44,8 +47,13 @@ impl Networks {
 
 fn unmapped(net: IpNet) -> IpNet {
     let IpNet::V6(v6) = net else { return net };
-    let mapped = v6.prefix_len().checked_sub(96).zip(v6.addr().to_ipv4_mapped());
-    let Some((length, address)) = mapped else { return net };
+    let mapped = v6
+        .prefix_len()
+        .checked_sub(96)
+        .zip(v6.addr().to_ipv4_mapped());
+    let Some((length, address)) = mapped else {
+        return net;
+    };
     Ipv4Net::new(address, length).map_or(net, |v4| IpNet::V4(v4.trunc()))
 }
 

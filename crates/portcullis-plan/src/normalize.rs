@@ -137,7 +137,9 @@ impl PathRefusal {
             Self::IllegalByte => "the path contains a character that must be encoded",
             Self::DuplicateSlash => "the path contains an empty segment",
             Self::Parameter => "the path contains a parameter",
-            Self::DisguisedDots => "the path hides a dot segment behind a parameter or an encoded separator",
+            Self::DisguisedDots => {
+                "the path hides a dot segment behind a parameter or an encoded separator"
+            }
         }
     }
 }
@@ -151,7 +153,11 @@ impl PathRefusal {
 ///
 /// # Errors
 /// The first reason to refuse it.
-pub fn path<'a>(raw: &'a [u8], policy: &PathPolicy, scratch: &'a mut Vec<u8>) -> Result<&'a [u8], PathRefusal> {
+pub fn path<'a>(
+    raw: &'a [u8],
+    policy: &PathPolicy,
+    scratch: &'a mut Vec<u8>,
+) -> Result<&'a [u8], PathRefusal> {
     match raw.first() {
         None => return Ok(b"/"),
         Some(b'/') => {}
@@ -161,7 +167,12 @@ pub fn path<'a>(raw: &'a [u8], policy: &PathPolicy, scratch: &'a mut Vec<u8>) ->
         return Ok(raw);
     }
     scratch.clear();
-    Rewriter { policy, out: scratch, segment: 0 }.run(raw)?;
+    Rewriter {
+        policy,
+        out: scratch,
+        segment: 0,
+    }
+    .run(raw)?;
     Ok(scratch)
 }
 
@@ -237,15 +248,20 @@ impl Rewriter<'_> {
         match value {
             0 => Err(PathRefusal::EncodedNul),
             1..0x20 | 0x7F => Err(PathRefusal::EncodedControl),
-            b'/' if self.policy.encoded_slashes == Encoded::Refuse => Err(PathRefusal::EncodedSlash),
-            b'\\' if self.policy.encoded_backslashes == Encoded::Refuse => Err(PathRefusal::EncodedBackslash),
+            b'/' if self.policy.encoded_slashes == Encoded::Refuse => {
+                Err(PathRefusal::EncodedSlash)
+            }
+            b'\\' if self.policy.encoded_backslashes == Encoded::Refuse => {
+                Err(PathRefusal::EncodedBackslash)
+            }
             _ if is_unreserved(value) => {
                 self.out.push(value);
                 Ok(())
             }
             _ => {
                 let digit = |nibble: u8| HEX[usize::from(nibble & 0xF)];
-                self.out.extend_from_slice(&[b'%', digit(value >> 4), digit(value)]);
+                self.out
+                    .extend_from_slice(&[b'%', digit(value >> 4), digit(value)]);
                 Ok(())
             }
         }
@@ -280,12 +296,18 @@ impl Rewriter<'_> {
             let width = if rest.get(end) == Some(&b'%') { 3 } else { 1 };
             rest = rest.get(end + width..).unwrap_or_default();
         }
-        if dots && parts > 1 { Err(PathRefusal::DisguisedDots) } else { Ok(()) }
+        if dots && parts > 1 {
+            Err(PathRefusal::DisguisedDots)
+        } else {
+            Ok(())
+        }
     }
 
     fn apply_parameters(&mut self) -> Result<(), PathRefusal> {
         let segment = self.out.get(self.segment..).unwrap_or_default();
-        let Some(at) = segment.iter().position(|&byte| byte == b';') else { return Ok(()) };
+        let Some(at) = segment.iter().position(|&byte| byte == b';') else {
+            return Ok(());
+        };
         match self.policy.parameters {
             Parameters::Keep => {}
             Parameters::Strip => self.out.truncate(self.segment + at),
@@ -306,8 +328,11 @@ impl Rewriter<'_> {
     }
 
     fn climb(&mut self) -> Result<(), PathRefusal> {
-        let parent = self.segment.checked_sub(1).unwrap_or_default();
-        let above = self.out.get(..parent).and_then(|kept| kept.iter().rposition(|&byte| byte == b'/'));
+        let parent = self.segment.saturating_sub(1);
+        let above = self
+            .out
+            .get(..parent)
+            .and_then(|kept| kept.iter().rposition(|&byte| byte == b'/'));
         self.out.truncate(above.ok_or(PathRefusal::AboveRoot)? + 1);
         Ok(())
     }
@@ -327,7 +352,9 @@ const HEX: [u8; 16] = *b"0123456789ABCDEF";
 
 /// The value of two hexadecimal digits, and what follows them.
 fn hex_pair(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let [high, low, rest @ ..] = bytes else { return None };
+    let [high, low, rest @ ..] = bytes else {
+        return None;
+    };
     Some((hex(*high)? << 4 | hex(*low)?, rest))
 }
 
@@ -373,8 +400,11 @@ fn ipv6_literal(name: &[u8]) -> Option<Ipv6Addr> {
 
 /// Cuts `host:port` at the colon that is not within an IPv6 literal.
 fn split_port(authority: &[u8]) -> (&[u8], Option<u16>) {
-    let colon = authority.iter().rposition(|&byte| byte == b':' || byte == b']');
-    let Some((name, [b':', digits @ ..])) = colon.and_then(|at| authority.split_at_checked(at)) else {
+    let colon = authority
+        .iter()
+        .rposition(|&byte| byte == b':' || byte == b']');
+    let Some((name, [b':', digits @ ..])) = colon.and_then(|at| authority.split_at_checked(at))
+    else {
         return (authority, None);
     };
     (name, parse_port(digits))
@@ -385,178 +415,11 @@ pub(crate) fn parse_port(digits: &[u8]) -> Option<u16> {
     if digits.is_empty() || digits.len() > 5 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let value = digits.iter().fold(0_u32, |value, digit| value * 10 + u32::from(digit - b'0'));
+    let value = digits
+        .iter()
+        .fold(0_u32, |value, digit| value * 10 + u32::from(digit - b'0'));
     u16::try_from(value).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use proptest::prelude::*;
-
-    fn with(raw: &str, policy: &PathPolicy) -> Result<String, PathRefusal> {
-        let mut scratch = Vec::new();
-        path(raw.as_bytes(), policy, &mut scratch).map(|path| String::from_utf8(path.to_vec()).unwrap())
-    }
-
-    fn normal(raw: &str) -> Result<String, PathRefusal> {
-        with(raw, &PathPolicy::default())
-    }
-
-    #[test]
-    fn plain_paths_are_borrowed() {
-        let mut scratch = Vec::new();
-        for raw in ["/", "/a/b.c/d-e", "/a/", "/a.b"] {
-            let bytes = raw.as_bytes();
-            let found = path(bytes, &PathPolicy::default(), &mut scratch).unwrap();
-            assert_eq!(found.as_ptr(), bytes.as_ptr(), "{raw} must not be copied");
-        }
-    }
-
-    #[test]
-    fn dot_segments_are_removed() {
-        for (raw, expected) in [
-            ("", "/"),
-            ("/a/./b", "/a/b"),
-            ("/a/b/../c", "/a/c"),
-            ("/a/b/..", "/a/"),
-            ("/a/.", "/a/"),
-            ("/a/../..x/...", "/..x/..."),
-            ("/.well-known/x", "/.well-known/x"),
-            ("/a/%2e%2E/b", "/b"),
-            ("/a/.%2e/b", "/b"),
-            ("/a/%2e/b", "/a/b"),
-        ] {
-            assert_eq!(normal(raw).as_deref(), Ok(expected), "{raw}");
-        }
-    }
-
-    #[test]
-    fn climbing_above_the_root_is_refused() {
-        for raw in ["/..", "/../a", "/a/../../b", "/%2e%2e/a", "/./.."] {
-            assert_eq!(normal(raw), Err(PathRefusal::AboveRoot), "{raw}");
-        }
-    }
-
-    #[test]
-    fn encodings_take_their_normal_form() {
-        assert_eq!(normal("/%41%7e%2d/%c3%a9").as_deref(), Ok("/A~-/%C3%A9"));
-        assert_eq!(normal("/%252e%252e/a").as_deref(), Ok("/%252e%252e/a"), "decoded once only");
-        assert_eq!(normal("/%3b").as_deref(), Ok("/%3B"));
-    }
-
-    #[test]
-    fn ambiguous_bytes_are_refused() {
-        for (raw, expected) in [
-            ("a", PathRefusal::NotAbsolute),
-            ("*", PathRefusal::NotAbsolute),
-            ("/%", PathRefusal::BrokenEncoding),
-            ("/%4", PathRefusal::BrokenEncoding),
-            ("/%zz", PathRefusal::BrokenEncoding),
-            ("/%00", PathRefusal::EncodedNul),
-            ("/%0a", PathRefusal::EncodedControl),
-            ("/%7F", PathRefusal::EncodedControl),
-            ("/%2f", PathRefusal::EncodedSlash),
-            ("/%5C", PathRefusal::EncodedBackslash),
-            ("/a\\b", PathRefusal::IllegalByte),
-            ("/a b", PathRefusal::IllegalByte),
-            ("/a#b", PathRefusal::IllegalByte),
-            ("/\u{e9}", PathRefusal::IllegalByte),
-            ("/a/..;x/b", PathRefusal::DisguisedDots),
-            ("/a/.;/b", PathRefusal::DisguisedDots),
-            ("/a/%2e%2e%3bx/b", PathRefusal::DisguisedDots),
-        ] {
-            assert_eq!(normal(raw), Err(expected), "{raw}");
-        }
-    }
-
-    #[test]
-    fn slashes_follow_the_policy() {
-        let policy = |duplicate_slashes| PathPolicy { duplicate_slashes, ..PathPolicy::default() };
-        assert_eq!(normal("//a///b//").as_deref(), Ok("/a/b/"));
-        assert_eq!(normal("/a//../b").as_deref(), Ok("/b"), "merged before dots are resolved");
-        assert_eq!(with("/a//b", &policy(DuplicateSlashes::Keep)).as_deref(), Ok("/a//b"));
-        assert_eq!(with("/a//../b", &policy(DuplicateSlashes::Keep)).as_deref(), Ok("/a/b"));
-        assert_eq!(with("/a//b", &policy(DuplicateSlashes::Refuse)), Err(PathRefusal::DuplicateSlash));
-    }
-
-    #[test]
-    fn kept_separators_separate_nothing_and_hide_no_dots() {
-        let policy =
-            PathPolicy { encoded_slashes: Encoded::Keep, encoded_backslashes: Encoded::Keep, ..PathPolicy::default() };
-        assert_eq!(with("/a%2fb%5cc", &policy).as_deref(), Ok("/a%2Fb%5Cc"));
-        for raw in ["/a%2f..%2fb", "/..%2fb", "/a%5c..", "/..%5c"] {
-            assert_eq!(with(raw, &policy), Err(PathRefusal::DisguisedDots), "{raw}");
-        }
-    }
-
-    #[test]
-    fn parameters_follow_the_policy() {
-        let policy = |parameters| PathPolicy { parameters, ..PathPolicy::default() };
-        assert_eq!(normal("/a;v=1/b").as_deref(), Ok("/a;v=1/b"));
-        assert_eq!(with("/a;v=1/b;w", &policy(Parameters::Strip)).as_deref(), Ok("/a/b"));
-        assert_eq!(with("/;v/b", &policy(Parameters::Strip)).as_deref(), Ok("/b"));
-        assert_eq!(with("/a;v=1/b", &policy(Parameters::Refuse)), Err(PathRefusal::Parameter));
-        assert_eq!(with("/..;/b", &policy(Parameters::Strip)), Err(PathRefusal::DisguisedDots));
-    }
-
-    #[test]
-    fn codes_of_refusals_are_distinct() {
-        let codes: std::collections::BTreeSet<_> = PathRefusal::ALL.iter().map(|refusal| refusal.code()).collect();
-        assert_eq!(codes.len(), PathRefusal::ALL.len());
-    }
-
-    #[test]
-    fn hosts_lose_case_port_and_closing_dot() {
-        let mut scratch = Vec::new();
-        for (authority, expected) in [
-            ("Example.COM:8080", ("example.com", Some(8080))),
-            ("example.com.", ("example.com", None)),
-            ("example.com.:80", ("example.com", Some(80))),
-            ("example.com:", ("example.com", None)),
-            ("[2001:DB8::1]:443", ("[2001:db8::1]", Some(443))),
-            ("[::1]", ("[::1]", None)),
-            ("[0:0:0::1]:80", ("[::1]", Some(80))),
-            ("", ("", None)),
-            ("a:99999", ("a", None)),
-        ] {
-            assert_eq!(host(authority.as_bytes(), &mut scratch), expected, "{authority}");
-        }
-    }
-
-    fn any_policy() -> impl Strategy<Value = PathPolicy> {
-        use {DuplicateSlashes as D, Encoded as E, Parameters as P};
-        (
-            prop_oneof![Just(D::Merge), Just(D::Keep), Just(D::Refuse)],
-            prop_oneof![Just(E::Keep), Just(E::Refuse)],
-            prop_oneof![Just(E::Keep), Just(E::Refuse)],
-            prop_oneof![Just(P::Keep), Just(P::Strip), Just(P::Refuse)],
-        )
-            .prop_map(|(duplicate_slashes, encoded_slashes, encoded_backslashes, parameters)| PathPolicy {
-                duplicate_slashes,
-                encoded_slashes,
-                encoded_backslashes,
-                parameters,
-            })
-    }
-
-    proptest! {
-        #[test]
-        fn normal_form_is_a_fixed_point_without_dots(raw in "/([/.;a%]|%2[eEfF]|%3[bB]|%5c|%41|%25){0,24}", policy in any_policy()) {
-            if let Ok(once) = with(&raw, &policy) {
-                prop_assert_eq!(with(&once, &policy), Ok(once.clone()));
-                prop_assert!(once.starts_with('/'));
-                prop_assert!(!once.split('/').any(|segment| segment == "." || segment == ".."));
-            }
-        }
-
-        #[test]
-        fn is_total(raw in proptest::collection::vec(any::<u8>(), 0..64), policy in any_policy()) {
-            let (mut one, mut two) = (Vec::new(), Vec::new());
-            let _ = path(&raw, &policy, &mut one);
-            let _ = host(&raw, &mut two);
-        }
-    }
-}
+mod tests;

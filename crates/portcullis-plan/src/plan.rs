@@ -94,7 +94,7 @@ pub struct AdminHttp {
 }
 
 /// Where requests are logged and in which form.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessLog {
     /// Destination.
     pub to: LogTarget,
@@ -116,7 +116,7 @@ pub enum LogTarget {
 }
 
 /// A body with its media type.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     /// Value of Content-Type.
     pub content_type: Box<str>,
@@ -191,7 +191,7 @@ pub enum Bind {
 }
 
 /// Sizes and counts of a listener's HTTP.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpLimits {
     /// Bytes of a request head, of a response head too.
     pub head: usize,
@@ -208,7 +208,7 @@ pub struct HttpLimits {
 }
 
 /// Deadlines of a connection outside an exchange. `None`, or [`Duration::MAX`] where there is no `None`, is off.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerTimeouts {
     /// PROXY header and TLS handshake together.
     pub handshake: Duration,
@@ -244,7 +244,7 @@ pub struct ExchangeTimeouts {
 }
 
 /// How requests are named.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestIdRule {
     /// Field that carries the id, lower case.
     pub header: Box<str>,
@@ -346,7 +346,7 @@ pub struct Route {
 }
 
 /// A route's answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Action {
     /// Pass to a server of this service.
     Forward(ServiceId),
@@ -362,7 +362,7 @@ pub enum Action {
 }
 
 /// A fixed answer.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct FixedResponse {
     /// Its status.
     pub status: u16,
@@ -389,7 +389,9 @@ pub enum PathRewrite {
 impl PathRewrite {
     /// Appends the path that the server sees. A path never becomes empty; an asterisk stays one.
     pub fn write(&self, path: &[u8], out: &mut Vec<u8>) {
-        let Self::ReplacePrefix { length, with } = self else { return out.extend_from_slice(path) };
+        let Self::ReplacePrefix { length, with } = self else {
+            return out.extend_from_slice(path);
+        };
         if path.first() != Some(&b'/') {
             return out.extend_from_slice(path);
         }

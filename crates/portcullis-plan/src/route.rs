@@ -20,11 +20,11 @@
 //! may still match, and one for each segment of the path only while longer paths exist; it does not
 //! grow with the number of routes. Nothing is allocated.
 
+mod build;
 mod edges;
 mod rule;
 mod tree;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ use portcullis_config::{HostPattern, PathPattern};
 use crate::plan::ExchangeTimeouts;
 use crate::{Facts, RouteId};
 use edges::Edges;
-use tree::{Tree, TreeBuilder};
+use tree::Tree;
 
 pub use rule::{HeaderCondition, HeaderTest, Rule};
 
@@ -147,7 +147,7 @@ impl Router {
     /// A router over the entries of one listener, in file order.
     #[must_use]
     pub fn new(entries: Vec<Entry>) -> Self {
-        Builder::default().build(entries)
+        build::Builder::default().build(entries)
     }
 
     /// Finds the route for a request, telling `witness` what was considered.
@@ -174,7 +174,11 @@ impl Router {
 
     /// Appends the value of `Allow` for a request that found [`Found::OtherMethods`]: the methods that its target takes.
     pub fn write_allow(&self, facts: &Facts<'_>, out: &mut Vec<u8>) {
-        let mut allowed = Allowed { router: self, facts, methods: Vec::new() };
+        let mut allowed = Allowed {
+            router: self,
+            facts,
+            methods: Vec::new(),
+        };
         self.find(facts, &mut allowed);
         out.extend_from_slice(allowed.methods.join(", ").as_bytes());
     }
@@ -188,7 +192,10 @@ impl Router {
     /// The entry of a route, if this listener offers it.
     #[must_use]
     pub fn entry(&self, route: RouteId) -> Option<&Entry> {
-        let at = self.entries.binary_search_by_key(&route, |entry| entry.route).ok()?;
+        let at = self
+            .entries
+            .binary_search_by_key(&route, |entry| entry.route)
+            .ok()?;
         self.entries.get(at)
     }
 }
@@ -258,7 +265,11 @@ impl<W: Witness> Search<'_, '_, W> {
     }
 
     fn range(&mut self, (from, to): (u32, u32), pathless: bool) -> bool {
-        let found = self.router.candidates.get(from as usize..to as usize).unwrap_or_default();
+        let found = self
+            .router
+            .candidates
+            .get(from as usize..to as usize)
+            .unwrap_or_default();
         for candidate in found {
             let verdict = self.judge(candidate, pathless);
             self.witness.considered(candidate.route, verdict);
@@ -277,11 +288,17 @@ impl<W: Witness> Search<'_, '_, W> {
         if pathless && !candidate.any_path {
             return Verdict::NeedsPath;
         }
-        if candidate.unconditional && !self.tunnels { self.matched() } else { self.conditions(candidate) }
+        if candidate.unconditional && !self.tunnels {
+            self.matched()
+        } else {
+            self.conditions(candidate)
+        }
     }
 
     fn conditions(&mut self, candidate: &Candidate) -> Verdict {
-        let Some(entry) = self.router.entries.get(candidate.entry as usize) else { return Verdict::Outranked };
+        let Some(entry) = self.router.entries.get(candidate.entry as usize) else {
+            return Verdict::Outranked;
+        };
         let failed = entry.rule.failed_header(self.facts.fields);
         if !entry.rule.takes_method(self.facts.method) {
             self.other_methods |= failed.is_none();
@@ -294,7 +311,11 @@ impl<W: Witness> Search<'_, '_, W> {
     }
 
     fn matched(&self) -> Verdict {
-        if W::WHOLE && self.hit.is_some() { Verdict::Outranked } else { Verdict::Won }
+        if W::WHOLE && self.hit.is_some() {
+            Verdict::Outranked
+        } else {
+            Verdict::Won
+        }
     }
 }
 
@@ -315,7 +336,9 @@ impl Witness for Allowed<'_, '_> {
         if verdict != Verdict::Method {
             return;
         }
-        let Some(entry) = self.router.entry(route) else { return };
+        let Some(entry) = self.router.entry(route) else {
+            return;
+        };
         if entry.rule.failed_header(self.facts.fields).is_some() {
             return;
         }
@@ -326,106 +349,6 @@ impl Witness for Allowed<'_, '_> {
                 self.methods.push(method);
             }
         }
-    }
-}
-
-#[derive(Default)]
-struct Builder {
-    hosts: edges::EdgesBuilder,
-    wildcards: TreeBuilder<Wildcard>,
-    any: Option<u32>,
-    paths: TreeBuilder<Lists>,
-    timeouts: Vec<ExchangeTimeouts>,
-    timeouts_index: HashMap<ExchangeTimeouts, u32>,
-}
-
-/// Candidates of one node while the router is built.
-#[derive(Clone, Debug, Default)]
-struct Lists {
-    exact: Vec<Candidate>,
-    prefix: Vec<Candidate>,
-}
-
-impl Builder {
-    fn build(mut self, entries: Vec<Entry>) -> Router {
-        for (index, entry) in entries.iter().enumerate() {
-            self.add(index, entry);
-        }
-        let mut candidates = Vec::new();
-        let mut lay = |mut list: Vec<Candidate>| {
-            list.sort_by_key(|candidate| entries.get(candidate.entry as usize).map(|entry| entry.rule.rank()));
-            list.dedup_by_key(|candidate| candidate.entry);
-            let from = id(candidates.len());
-            candidates.extend(list);
-            (from, id(candidates.len()))
-        };
-        let paths = self.paths.freeze(
-            |lists| Ranges { exact: lay(lists.exact), prefix: lay(lists.prefix) },
-            |ranges| ranges.prefix.0 < ranges.prefix.1,
-        );
-        Router {
-            exact: self.hosts.freeze(),
-            wildcards: self.wildcards.freeze(|wildcard| wildcard, |wildcard| wildcard.root.is_some()),
-            any: self.any,
-            paths,
-            candidates: candidates.into(),
-            entries: entries.into(),
-            timeouts: self.timeouts.into(),
-        }
-    }
-
-    fn add(&mut self, index: usize, entry: &Entry) {
-        let candidate = Candidate {
-            route: entry.route,
-            entry: id(index),
-            timeouts: self.timeouts_of(&entry.timeouts),
-            unconditional: entry.rule.is_unconditional(),
-            any_path: entry.path.is_none(),
-        };
-        if entry.hosts.is_empty() {
-            let root = *self.any.get_or_insert_with(|| self.paths.root());
-            self.add_path(root, entry.path.as_ref(), candidate);
-        }
-        for host in &entry.hosts {
-            let root = self.host_root(host);
-            self.add_path(root, entry.path.as_ref(), candidate);
-        }
-    }
-
-    fn host_root(&mut self, host: &HostPattern) -> u32 {
-        match host {
-            HostPattern::Exact(name) => self.hosts.entry(HOSTS, name.as_bytes(), || self.paths.root()),
-            HostPattern::Wildcard(suffix) => {
-                let labels = suffix.as_bytes().rsplit(|&byte| byte == b'.');
-                let node = self.wildcards.first_root();
-                let node = labels.fold(node, |node, label| self.wildcards.child(node, label));
-                let paths = &mut self.paths;
-                *self.wildcards.value(node).root.get_or_insert_with(|| paths.root())
-            }
-        }
-    }
-
-    fn add_path(&mut self, root: u32, path: Option<&PathPattern>, candidate: Candidate) {
-        let (text, exact) = match path {
-            None => ("", false),
-            Some(PathPattern::Exact(path)) => (&**path, true),
-            Some(PathPattern::Prefix(path)) => (path.trim_end_matches('/'), false),
-        };
-        let segments = text.strip_prefix('/').map(|rest| rest.split('/')).into_iter().flatten();
-        let node = segments.fold(root, |node, segment| self.paths.child(node, segment.as_bytes()));
-        let lists = self.paths.value(node);
-        if exact { lists.exact.push(candidate) } else { lists.prefix.push(candidate) }
-    }
-
-    /// Few distinct sets of deadlines stand behind many routes.
-    fn timeouts_of(&mut self, timeouts: &ExchangeTimeouts) -> u32 {
-        if let Some(&known) = self.timeouts_index.get(timeouts) {
-            return known;
-        }
-        let new = id(self.timeouts.len());
-        self.timeouts.push(timeouts.clone());
-        self.timeouts_index.insert(timeouts.clone(), new);
-        new
     }
 }
 

@@ -55,7 +55,11 @@ impl Form {
         for (position, range) in accept.split(|&byte| byte == b',').enumerate() {
             let precision = self.precision(range);
             if precision > rank.precision {
-                rank = Rank { quality: quality(range), precision, position };
+                rank = Rank {
+                    quality: quality(range),
+                    precision,
+                    position,
+                };
             }
         }
         rank
@@ -63,14 +67,25 @@ impl Form {
 
     /// 3 for the type itself, 2 for its family, 1 for anything, 0 if the range does not cover it.
     fn precision(self, range: &[u8]) -> u8 {
-        let media = range.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        let Some(slash) = media.iter().position(|&byte| byte == b'/') else { return 0 };
-        let (family, kind) = (media.get(..slash).unwrap_or_default(), media.get(slash + 1..).unwrap_or_default());
+        let media = range
+            .split(|&byte| byte == b';')
+            .next()
+            .unwrap_or_default()
+            .trim_ascii();
+        let Some(slash) = media.iter().position(|&byte| byte == b'/') else {
+            return 0;
+        };
+        let (family, kind) = (
+            media.get(..slash).unwrap_or_default(),
+            media.get(slash + 1..).unwrap_or_default(),
+        );
         let (own_family, own_kind) = self.media();
         match (family, kind) {
             (b"*", b"*") => 1,
             (_, b"*") if family.eq_ignore_ascii_case(own_family) => 2,
-            _ if family.eq_ignore_ascii_case(own_family) && kind.eq_ignore_ascii_case(own_kind) => 3,
+            _ if family.eq_ignore_ascii_case(own_family) && kind.eq_ignore_ascii_case(own_kind) => {
+                3
+            }
             _ => 0,
         }
     }
@@ -86,17 +101,29 @@ struct Rank {
 
 impl Rank {
     fn beats(self, other: Self) -> bool {
-        let key = |rank: Self| (rank.quality, rank.precision, std::cmp::Reverse(rank.position));
+        let key = |rank: Self| {
+            (
+                rank.quality,
+                rank.precision,
+                std::cmp::Reverse(rank.position),
+            )
+        };
         self.quality > 0 && key(self) > key(other)
     }
 }
 
 /// The `q` parameter in thousandths; 1000 where it is absent, 0 where it is malformed.
 fn quality(range: &[u8]) -> u16 {
-    let mut parameters = range.split(|&byte| byte == b';').skip(1).map(<[u8]>::trim_ascii);
-    let Some(value) = parameters.find_map(|p| p.strip_prefix(b"q=").or(p.strip_prefix(b"Q="))) else { return 1000 };
+    let mut parameters = range
+        .split(|&byte| byte == b';')
+        .skip(1)
+        .map(<[u8]>::trim_ascii);
+    let Some(value) = parameters.find_map(|p| p.strip_prefix(b"q=").or(p.strip_prefix(b"Q=")))
+    else {
+        return 1000;
+    };
     match value {
-        [b'1', rest @ ..] if matches!(rest, [] | [b'.', ..]) => 1000,
+        [b'1'] | [b'1', b'.', ..] => 1000,
         [b'0'] => 0,
         [b'0', b'.', digits @ ..] if digits.len() <= 3 && digits.iter().all(u8::is_ascii_digit) => {
             let padded = digits.iter().chain(b"000").take(3);
@@ -113,7 +140,10 @@ mod tests {
     #[test]
     fn clients_get_what_they_prefer() {
         for (accept, expected) in [
-            ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Form::Html),
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                Form::Html,
+            ),
             ("*/*", Form::Text),
             ("", Form::Text),
             ("application/json", Form::Json),
@@ -129,7 +159,11 @@ mod tests {
             ("application/json;q=nonsense", Form::Text),
             ("*/*;q=0.1, application/json;q=0", Form::Text),
         ] {
-            assert_eq!(Form::preferred(Some(accept.as_bytes())), expected, "{accept}");
+            assert_eq!(
+                Form::preferred(Some(accept.as_bytes())),
+                expected,
+                "{accept}"
+            );
         }
         assert_eq!(Form::preferred(None), Form::Text);
     }

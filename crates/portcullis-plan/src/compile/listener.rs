@@ -18,7 +18,10 @@ impl Compiler<'_> {
     pub(super) fn listeners(&mut self) -> Box<[Listener]> {
         let mut listeners: Vec<_> = self.config.listeners.iter().collect();
         listeners.sort_by(|a, b| a.name.value.cmp(&b.name.value));
-        listeners.into_iter().map(|listener| self.listener(listener)).collect()
+        listeners
+            .into_iter()
+            .map(|listener| self.listener(listener))
+            .collect()
     }
 
     fn listener(&mut self, written: &config::Val<config::Listener>) -> Listener {
@@ -28,11 +31,18 @@ impl Compiler<'_> {
         let limit = written.rate_limit.as_ref();
         Listener {
             place: self.place(written.span),
-            binds: written.bind.iter().map(|bind| self.bind(bind, written)).collect(),
+            binds: written
+                .bind
+                .iter()
+                .map(|bind| self.bind(bind, written))
+                .collect(),
             backlog: count(*written.backlog),
             max_connections: count(*written.max_connections),
             tls: written.tls.as_ref().map(|tls| self.tls(tls)),
-            proxy_protocol: written.proxy_protocol.as_ref().map(|proxy| networks(&proxy.from)),
+            proxy_protocol: written
+                .proxy_protocol
+                .as_ref()
+                .map(|proxy| networks(&proxy.from)),
             trusted_proxies: networks(&written.trusted_proxies),
             limits: limits(&written.limits),
             timeouts: timeouts::listener(&timeouts),
@@ -58,18 +68,28 @@ impl Compiler<'_> {
         match bind {
             config::Bind::Tcp(address) => {
                 let any_v6 = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-                Bind::Tcp { address: *address, dual_stack: any_v6 && !self.binds_v4(address.port()) }
+                Bind::Tcp {
+                    address: *address,
+                    dual_stack: any_v6 && !self.binds_v4(address.port()),
+                }
             }
             config::Bind::Unix(path) => {
                 let mode = listener.unix_mode.as_ref().map_or(UNIX_MODE, |mode| mode.0);
-                Bind::Unix { path: path.clone(), mode }
+                Bind::Unix {
+                    path: path.clone(),
+                    mode,
+                }
             }
         }
     }
 
     /// Whether some listener binds this port on an IPv4 address, which `[::]` must then leave alone.
     fn binds_v4(&self, port: u16) -> bool {
-        let mut binds = self.config.listeners.iter().flat_map(|listener| listener.bind.iter());
+        let mut binds = self
+            .config
+            .listeners
+            .iter()
+            .flat_map(|listener| listener.bind.iter());
         port != 0 && binds.any(|bind| matches!(bind.value, config::Bind::Tcp(v4) if v4.is_ipv4() && v4.port() == port))
     }
 }
@@ -120,7 +140,10 @@ fn paths(written: &config::Paths) -> PathPolicy {
 }
 
 fn request_id(written: &config::RequestId) -> RequestIdRule {
-    RequestIdRule { header: written.header.as_str().into(), trust: *written.trust }
+    RequestIdRule {
+        header: written.header.as_str().into(),
+        trust: *written.trust,
+    }
 }
 
 fn server_header(written: &config::ServerHeader) -> ServerHeader {

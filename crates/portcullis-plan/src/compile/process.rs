@@ -21,7 +21,12 @@ impl Compiler<'_> {
             max_connections: count(*global.max_connections),
             shutdown_timeout: *global.shutdown_timeout,
             log_level: log_level(self.config.log.level.value).into(),
-            admin_socket: self.config.admin.socket.as_ref().map(|socket| admin_socket(socket)),
+            admin_socket: self
+                .config
+                .admin
+                .socket
+                .as_ref()
+                .map(|socket| admin_socket(socket)),
             admin_http: self.admin_http(),
         }
     }
@@ -29,8 +34,13 @@ impl Compiler<'_> {
     fn admin_http(&mut self) -> Option<AdminHttp> {
         let http = self.config.admin.http.as_ref()?;
         let config::Bind::Tcp(bind) = http.bind.value else {
-            let problem = config::Diagnostic::error("invalid-value", "the admin pages need a TCP address");
-            self.diagnostics.push(problem.at(http.bind.span, "a Unix socket").help("write one such as \"127.0.0.1:8404\""));
+            let problem =
+                config::Diagnostic::error("invalid-value", "the admin pages need a TCP address");
+            self.diagnostics.push(
+                problem
+                    .at(http.bind.span, "a Unix socket")
+                    .help("write one such as \"127.0.0.1:8404\""),
+            );
             return None;
         };
         Some(AdminHttp {
@@ -49,14 +59,22 @@ impl Compiler<'_> {
             config::LogTarget::Stderr => LogTarget::Stderr,
             config::LogTarget::File(path) => LogTarget::File(path.clone()),
         };
-        let template = || access.template.as_ref().map_or_else(Template::default, |text| Template::from(&text.value));
+        let template = || {
+            access
+                .template
+                .as_ref()
+                .map_or_else(Template::default, |text| Template::from(&text.value))
+        };
         let format = match access.format.value {
             config::AccessFormat::Json => LogFormat::Json,
             config::AccessFormat::Combined => LogFormat::Combined,
             config::AccessFormat::Haproxy => LogFormat::Haproxy,
             config::AccessFormat::Template => LogFormat::Template(template()),
         };
-        AccessLog { to, format: Arc::new(format) }
+        AccessLog {
+            to,
+            format: Arc::new(format),
+        }
     }
 }
 

@@ -15,7 +15,11 @@ impl Compiler<'_> {
     /// All routes in file order.
     pub(super) fn routes(&mut self) -> Box<[Route]> {
         let config = self.config;
-        config.routes.iter().map(|written| self.route(written)).collect()
+        config
+            .routes
+            .iter()
+            .map(|written| self.route(written))
+            .collect()
     }
 
     /// The routes that a listener offers, in file order.
@@ -25,11 +29,22 @@ impl Compiler<'_> {
             None => true,
             Some(names) => names.iter().any(|name| name.value == listener.name.value),
         };
-        let routes = config.routes.iter().enumerate().filter(|(_, route)| offered(route));
-        routes.map(|(index, route)| self.entry(RouteId::new(index), route, listener)).collect()
+        let routes = config
+            .routes
+            .iter()
+            .enumerate()
+            .filter(|(_, route)| offered(route));
+        routes
+            .map(|(index, route)| self.entry(RouteId::new(index), route, listener))
+            .collect()
     }
 
-    fn entry(&mut self, id: RouteId, written: &config::Route, listener: &config::Listener) -> Entry {
+    fn entry(
+        &mut self,
+        id: RouteId,
+        written: &config::Route,
+        listener: &config::Listener,
+    ) -> Entry {
         let deadlines = self.config.request_timeouts(listener, written);
         let hosts = written.hosts.as_ref().map_or(&[][..], |hosts| &hosts.value);
         Entry {
@@ -44,19 +59,32 @@ impl Compiler<'_> {
 
     fn route(&mut self, written: &config::Val<config::Route>) -> Route {
         let rewrite = written.rewrite.as_ref();
-        let edits = |edits: Option<&config::Val<config::HeaderEdits>>| edits.map(|edits| header_edits(edits)).unwrap_or_default();
+        let edits = |edits: Option<&config::Val<config::HeaderEdits>>| {
+            edits.map(|edits| header_edits(edits)).unwrap_or_default()
+        };
         let name = written.name.as_str();
         let limit = written.rate_limit.as_ref();
         Route {
             name: name.into(),
             place: self.place(written.span),
             action: self.action(&written.action),
-            path: rewrite.map_or(PathRewrite::Keep, |rewrite| path_rewrite(rewrite, written.path.as_deref())),
-            host: rewrite.and_then(|rewrite| rewrite.host.as_ref()).map(|host| Template::from(&host.value)),
+            path: rewrite.map_or(PathRewrite::Keep, |rewrite| {
+                path_rewrite(rewrite, written.path.as_deref())
+            }),
+            host: rewrite
+                .and_then(|rewrite| rewrite.host.as_ref())
+                .map(|host| Template::from(&host.value)),
             request_headers: edits(rewrite.and_then(|rewrite| rewrite.request_headers.as_ref())),
             response_headers: edits(rewrite.and_then(|rewrite| rewrite.response_headers.as_ref())),
-            upgrade: written.upgrade.iter().map(|name| name.as_str().to_ascii_lowercase().into()).collect(),
-            body_limit: written.body_limit.as_ref().map(|limit| limit.value.map(|size| size.0)),
+            upgrade: written
+                .upgrade
+                .iter()
+                .map(|name| name.as_str().to_ascii_lowercase().into())
+                .collect(),
+            body_limit: written
+                .body_limit
+                .as_ref()
+                .map(|limit| limit.value.map(|size| size.0)),
             rate_limit: limit.map(|limit| self.rate_limit(format!("route {name}"), limit)),
         }
     }
@@ -64,9 +92,10 @@ impl Compiler<'_> {
     fn action(&mut self, written: &config::RouteAction) -> Action {
         match written {
             config::RouteAction::Service(name) => Action::Forward(self.service_id(name)),
-            config::RouteAction::Redirect(redirect) => {
-                Action::Redirect { status: redirect.status.code(), to: location(redirect) }
-            }
+            config::RouteAction::Redirect(redirect) => Action::Redirect {
+                status: redirect.status.code(),
+                to: location(redirect),
+            },
             config::RouteAction::Respond(respond) => Action::Respond(fixed_response(respond)),
         }
     }
@@ -75,42 +104,75 @@ impl Compiler<'_> {
         if let Some(id) = self.service_ids.get(name.as_str()) {
             return *id;
         }
-        let problem = config::Diagnostic::error("unknown-service", format!("no service named `{}`", name.value));
+        let problem = config::Diagnostic::error(
+            "unknown-service",
+            format!("no service named `{}`", name.value),
+        );
         self.diagnostics.push(problem.at(name.span, "not defined"));
         ServiceId::new(usize::MAX)
     }
 }
 
 fn rule(written: &config::Route) -> Rule {
-    let methods = written.methods.as_ref().map_or(&[][..], |methods| &methods.value);
+    let methods = written
+        .methods
+        .as_ref()
+        .map_or(&[][..], |methods| &methods.value);
     let headers = written.headers.iter().map(|(name, test)| HeaderCondition {
         name: name.as_str().into(),
         test: match &test.value {
-            config::HeaderMatch::Value(value) => HeaderTest::Equals(value.as_str().as_bytes().into()),
+            config::HeaderMatch::Value(value) => {
+                HeaderTest::Equals(value.as_str().as_bytes().into())
+            }
             config::HeaderMatch::Present => HeaderTest::Present,
             config::HeaderMatch::Absent => HeaderTest::Absent,
         },
     });
-    Rule::new(methods.iter().map(|method| method.as_str().into()).collect(), headers.collect())
+    Rule::new(
+        methods
+            .iter()
+            .map(|method| method.as_str().into())
+            .collect(),
+        headers.collect(),
+    )
 }
 
 fn header_edits(written: &config::HeaderEdits) -> HeaderEdits {
-    let fields = |fields: &[(config::Val<config::FieldName>, config::Val<config::Template>)]| {
-        fields.iter().map(|(name, value)| (name.as_str().into(), Template::from(&value.value))).collect()
+    let fields = |fields: &[(
+        config::Val<config::FieldName>,
+        config::Val<config::Template>,
+    )]| {
+        fields
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), Template::from(&value.value)))
+            .collect()
     };
-    let removed = written.remove.iter().map(|name| name.as_str().into()).collect();
+    let removed = written
+        .remove
+        .iter()
+        .map(|name| name.as_str().into())
+        .collect();
     HeaderEdits::new(removed, fields(&written.set), fields(&written.add))
 }
 
 fn path_rewrite(rewrite: &config::Rewrite, path: Option<&PathPattern>) -> PathRewrite {
     let own = path.map_or(0, |path| path.as_str().trim_end_matches('/').len());
-    let stripped = rewrite.strip_prefix.as_ref().map(|strip| match &strip.value {
-        config::StripPrefix::Matched => own,
-        config::StripPrefix::Path(prefix) => prefix.as_str().len(),
-    });
+    let stripped = rewrite
+        .strip_prefix
+        .as_ref()
+        .map(|strip| match &strip.value {
+            config::StripPrefix::Matched => own,
+            config::StripPrefix::Path(prefix) => prefix.as_str().len(),
+        });
     match (stripped, &rewrite.replace_prefix) {
-        (_, Some(with)) => PathRewrite::ReplacePrefix { length: own, with: with.as_str().into() },
-        (Some(length), None) if length > 0 => PathRewrite::ReplacePrefix { length, with: Box::default() },
+        (_, Some(with)) => PathRewrite::ReplacePrefix {
+            length: own,
+            with: with.as_str().into(),
+        },
+        (Some(length), None) if length > 0 => PathRewrite::ReplacePrefix {
+            length,
+            with: Box::default(),
+        },
         _ => PathRewrite::Keep,
     }
 }
@@ -121,7 +183,8 @@ fn location(redirect: &config::Redirect) -> Template {
     if let Some(to) = &redirect.to {
         return Template::from(&to.value);
     }
-    let given = |template: &config::Val<config::Template>| Template::from(&template.value).parts().to_vec();
+    let given =
+        |template: &config::Val<config::Template>| Template::from(&template.value).parts().to_vec();
     let scheme = redirect.scheme.as_ref().map(|scheme| match scheme.value {
         config::RedirectScheme::Http => Part::Text("http".into()),
         config::RedirectScheme::Https => Part::Text("https".into()),
@@ -131,9 +194,15 @@ fn location(redirect: &config::Redirect) -> Template {
         (None, Some(_)) => vec![Part::Variable(Variable::Host)],
         (None, None) => vec![Part::Authority],
     };
-    let path = redirect.path.as_ref().map_or_else(|| vec![Part::Variable(Variable::Path)], given);
+    let path = redirect
+        .path
+        .as_ref()
+        .map_or_else(|| vec![Part::Variable(Variable::Path)], given);
     let scheme = scheme.unwrap_or(Part::Variable(Variable::Scheme));
-    let parts = [scheme, Part::Text("://".into())].into_iter().chain(host).chain(path);
+    let parts = [scheme, Part::Text("://".into())]
+        .into_iter()
+        .chain(host)
+        .chain(path);
     Template::new(parts.chain([Part::Query]))
 }
 
@@ -144,11 +213,16 @@ fn fixed_response(written: &config::Respond) -> FixedResponse {
         (None, None) => (Arc::default(), None),
     };
     let fields = written.headers.iter();
-    let mut fields: Vec<(Box<str>, _)> =
-        fields.map(|(name, value)| (name.as_str().into(), Template::constant(value.as_str()))).collect();
+    let mut fields: Vec<(Box<str>, _)> = fields
+        .map(|(name, value)| (name.as_str().into(), Template::constant(value.as_str())))
+        .collect();
     let named = fields.iter().any(|(name, _)| &**name == "content-type");
     if let Some(media) = media.filter(|_| !named) {
         fields.push(("content-type".into(), Template::constant(media)));
     }
-    FixedResponse { status: written.status.code(), fields: fields.into(), body }
+    FixedResponse {
+        status: written.status.code(),
+        fields: fields.into(),
+        body,
+    }
 }

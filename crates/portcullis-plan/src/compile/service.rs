@@ -50,7 +50,10 @@ impl Compiler<'_> {
             address: match &written.address.value {
                 config::Address::Tcp(address) => Address::Tcp(*address),
                 config::Address::Unix(path) => Address::Unix(path.clone()),
-                config::Address::Name { host, port } => Address::Name { host: host.clone(), port: *port },
+                config::Address::Name { host, port } => Address::Name {
+                    host: host.clone(),
+                    port: *port,
+                },
             },
             address_text: written.address.to_string().into(),
             weight: count(*written.weight),

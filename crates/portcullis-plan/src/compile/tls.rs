@@ -9,8 +9,11 @@ use crate::plan::{Certificate, ClientAuth, Domains, Tls};
 impl Compiler<'_> {
     pub(super) fn tls(&mut self, written: &config::Tls) -> Tls {
         let mut policies = vec![client_auth(written.client_auth.as_ref())];
-        let certificates: Box<[_]> =
-            written.certificates.iter().map(|certificate| self.certificate(certificate, &mut policies)).collect();
+        let certificates: Box<[_]> = written
+            .certificates
+            .iter()
+            .map(|certificate| self.certificate(certificate, &mut policies))
+            .collect();
         Tls {
             domains: Domains::new(&certificates),
             certificates,
@@ -21,7 +24,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn certificate(&mut self, written: &config::Val<config::Certificate>, policies: &mut Vec<ClientAuth>) -> Certificate {
+    fn certificate(
+        &mut self,
+        written: &config::Val<config::Certificate>,
+        policies: &mut Vec<ClientAuth>,
+    ) -> Certificate {
         let policy = match &written.client_auth {
             None => TlsPolicyId::new(0),
             own => policy_of(client_auth(own.as_ref()), policies),
@@ -49,7 +56,8 @@ impl Compiler<'_> {
         );
         let span = written.client_auth.as_ref().and_then(|auth| auth.span);
         let help = "add `names = [\"...\"]` with the hosts these rules protect, or set `client_auth` for the whole listener";
-        self.diagnostics.push(problem.at(span, "holds for which names?").help(help));
+        self.diagnostics
+            .push(problem.at(span, "holds for which names?").help(help));
     }
 }
 
@@ -69,7 +77,9 @@ fn policy_of(rule: ClientAuth, policies: &mut Vec<ClientAuth>) -> TlsPolicyId {
 }
 
 fn client_auth(written: Option<&config::Val<config::ClientAuth>>) -> ClientAuth {
-    let Some(written) = written else { return ClientAuth::None };
+    let Some(written) = written else {
+        return ClientAuth::None;
+    };
     let (ca, span) = (written.ca.value.clone(), written.ca.span);
     match written.mode.value {
         config::ClientAuthMode::Optional => ClientAuth::Optional { ca, span },

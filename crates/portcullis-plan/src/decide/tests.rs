@@ -1,5 +1,5 @@
 //! The order of decisions.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use super::*;
 use crate::fixture::{self, entry};
@@ -13,17 +13,28 @@ fn forward() -> Action {
 }
 
 fn plan_of(action: Action) -> Plan {
-    fixture::plan(fixture::listener(vec![entry(0, &[], "/app")]), vec![fixture::route("app", action)])
+    fixture::plan(
+        fixture::listener(vec![entry(0, &[], "/app")]),
+        vec![fixture::route("app", action)],
+    )
 }
 
 fn ask<'p>(plan: &'p Plan, host: &str, path: &str) -> Decision<'p> {
     let listener = plan.listeners.first().unwrap();
-    decide(plan, &Live::new(plan, 1), &fixture::facts(listener, host, path, &()), Moment::default())
+    decide(
+        plan,
+        &Live::new(plan, 1),
+        &fixture::facts(listener, host, path, &()),
+        Moment::default(),
+    )
 }
 
 fn refusal(decision: &Decision<'_>) -> Option<Refusal> {
     match decision {
-        Decision::Answer { answer: Answer::Refuse(refusal), .. } => Some(*refusal),
+        Decision::Answer {
+            answer: Answer::Refuse(refusal),
+            ..
+        } => Some(*refusal),
         _ => None,
     }
 }
@@ -31,12 +42,22 @@ fn refusal(decision: &Decision<'_>) -> Option<Refusal> {
 #[test]
 fn matching_request_is_forwarded_with_the_limits_that_hold() {
     let mut plan = plan_of(forward());
-    let Decision::Forward(forward) = ask(&plan, "h", "/app/x") else { panic!("must be forwarded") };
-    assert_eq!((forward.service, forward.body_limit), (ServiceId::new(0), Some(1 << 30)));
+    let Decision::Forward(forward) = ask(&plan, "h", "/app/x") else {
+        panic!("must be forwarded")
+    };
+    assert_eq!(
+        (forward.service, forward.body_limit),
+        (ServiceId::new(0), Some(1 << 30))
+    );
     assert_eq!(*forward.timeouts, fixture::timeouts());
     plan.routes.first_mut().unwrap().body_limit = Some(None);
-    let Decision::Forward(forward) = ask(&plan, "h", "/app/x") else { panic!("must be forwarded") };
-    assert_eq!(forward.body_limit, None, "the route's limit, even off, before the listener's");
+    let Decision::Forward(forward) = ask(&plan, "h", "/app/x") else {
+        panic!("must be forwarded")
+    };
+    assert_eq!(
+        forward.body_limit, None,
+        "the route's limit, even off, before the listener's"
+    );
 }
 
 #[test]
@@ -52,8 +73,17 @@ fn https_redirect_comes_before_routes_and_needs_a_host() {
     let mut plan = plan_of(forward());
     plan.listeners.first_mut().unwrap().redirect_https = Some(8443);
     let decision = ask(&plan, "h", "/nowhere");
-    assert!(matches!(decision, Decision::Answer { answer: Answer::HttpsRedirect { port: 8443 }, .. }));
-    assert_eq!(refusal(&ask(&plan, "", "/app")), Some(Refusal::HostRequired));
+    assert!(matches!(
+        decision,
+        Decision::Answer {
+            answer: Answer::HttpsRedirect { port: 8443 },
+            ..
+        }
+    ));
+    assert_eq!(
+        refusal(&ask(&plan, "", "/app")),
+        Some(Refusal::HostRequired)
+    );
 }
 
 #[test]
@@ -62,15 +92,30 @@ fn https_by_a_trusted_proxy_is_not_redirected_again() {
     plan.listeners.first_mut().unwrap().redirect_https = Some(443);
     let mut facts = fixture::facts(plan.listeners.first().unwrap(), "h", "/app", &());
     facts.scheme = Scheme::Https;
-    assert!(matches!(decide(&plan, &Live::new(&plan, 1), &facts, Moment::default()), Decision::Forward(_)));
+    assert!(matches!(
+        decide(&plan, &Live::new(&plan, 1), &facts, Moment::default()),
+        Decision::Forward(_)
+    ));
 }
 
 #[test]
 fn redirect_built_from_the_host_needs_one() {
-    let to = Template::new([Part::Text("https://".into()), Part::Variable(Variable::Host)]);
+    let to = Template::new([
+        Part::Text("https://".into()),
+        Part::Variable(Variable::Host),
+    ]);
     let plan = plan_of(Action::Redirect { status: 308, to });
-    assert!(matches!(ask(&plan, "h", "/app"), Decision::Answer { answer: Answer::Redirect { status: 308, .. }, .. }));
-    assert_eq!(refusal(&ask(&plan, "", "/app")), Some(Refusal::HostRequired));
+    assert!(matches!(
+        ask(&plan, "h", "/app"),
+        Decision::Answer {
+            answer: Answer::Redirect { status: 308, .. },
+            ..
+        }
+    ));
+    assert_eq!(
+        refusal(&ask(&plan, "", "/app")),
+        Some(Refusal::HostRequired)
+    );
 }
 
 #[test]
@@ -92,7 +137,14 @@ fn hosts_under_other_certificate_rules_are_misdirected_before_anything_else() {
         only_tls13: false,
         strict_names: false,
         tickets: true,
-        policies: [ClientAuth::None, ClientAuth::Required { ca: "ca.pem".into(), span: None }].into(),
+        policies: [
+            ClientAuth::None,
+            ClientAuth::Required {
+                ca: "ca.pem".into(),
+                span: None,
+            },
+        ]
+        .into(),
     });
     let tls = TlsFacts {
         name: "open".into(),
@@ -105,7 +157,12 @@ fn hosts_under_other_certificate_rules_are_misdirected_before_anything_else() {
     let ask = |host| {
         let mut facts = fixture::facts(plan.listeners.first().unwrap(), host, "/nowhere", &());
         facts.tls = Some(&tls);
-        refusal(&decide(&plan, &Live::new(&plan, 1), &facts, Moment::default()))
+        refusal(&decide(
+            &plan,
+            &Live::new(&plan, 1),
+            &facts,
+            Moment::default(),
+        ))
     };
     assert_eq!(ask("guarded"), Some(Refusal::Misdirected));
     assert_eq!(ask("open"), Some(Refusal::NoRoute));

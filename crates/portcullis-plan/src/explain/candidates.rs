@@ -40,8 +40,17 @@ pub(super) fn all(plan: &Plan, listener: ListenerId, facts: &Facts<'_>) -> Vec<C
     if let Some(listener) = plan.listener(listener) {
         listener.router.find(facts, &mut record);
     }
-    let winner = record.0.iter().find(|(_, verdict)| *verdict == Verdict::Won).map(|(route, _)| *route);
-    let judge = Judge { plan, facts, record: &record, winner: winner.and_then(|id| facts.listener.router.entry(id)) };
+    let winner = record
+        .0
+        .iter()
+        .find(|(_, verdict)| *verdict == Verdict::Won)
+        .map(|(route, _)| *route);
+    let judge = Judge {
+        plan,
+        facts,
+        record: &record,
+        winner: winner.and_then(|id| facts.listener.router.entry(id)),
+    };
     let routes = plan.routes.iter().enumerate();
     let judged = routes.map(|(index, route)| {
         let id = RouteId::new(index);
@@ -64,7 +73,9 @@ struct Judge<'j> {
 
 impl Judge<'_> {
     fn reason(&self, id: RouteId) -> String {
-        let Some(entry) = self.facts.listener.router.entry(id) else { return self.elsewhere(id) };
+        let Some(entry) = self.facts.listener.router.entry(id) else {
+            return self.elsewhere(id);
+        };
         match self.record.0.iter().find(|(route, _)| *route == id) {
             None => self.not_considered(entry),
             Some((_, Verdict::Won)) => "matches, and comes first".to_owned(),
@@ -79,9 +90,22 @@ impl Judge<'_> {
     }
 
     fn elsewhere(&self, id: RouteId) -> String {
-        let offers = self.plan.listeners.iter().filter(|listener| listener.router.entry(id).is_some());
-        let names: Vec<_> = offers.map(|listener| format!("`{}`", listener.name)).collect();
-        format!("is only on listener {}", if names.is_empty() { "nowhere".to_owned() } else { names.join(", ") })
+        let offers = self
+            .plan
+            .listeners
+            .iter()
+            .filter(|listener| listener.router.entry(id).is_some());
+        let names: Vec<_> = offers
+            .map(|listener| format!("`{}`", listener.name))
+            .collect();
+        format!(
+            "is only on listener {}",
+            if names.is_empty() {
+                "nowhere".to_owned()
+            } else {
+                names.join(", ")
+            }
+        )
     }
 
     /// The search never came by: the host or the path must differ.
@@ -99,11 +123,18 @@ impl Judge<'_> {
 
     /// Which rule of precedence told it from the winner.
     fn outranked(&self, entry: &Entry) -> String {
-        let Some(winner) = self.winner else { return "comes later".to_owned() };
-        let name = self.plan.route(winner.route).map_or("?", |route| &route.name);
+        let Some(winner) = self.winner else {
+            return "comes later".to_owned();
+        };
+        let name = self
+            .plan
+            .route(winner.route)
+            .map_or("?", |route| &route.name);
         let host = self.facts.host;
         let rule = if host_rank(entry, host) != host_rank(winner, host) {
-            let own = host_of(entry, host).flatten().map_or("any host".to_owned(), |pattern| format!("host `{pattern}`"));
+            let own = host_of(entry, host)
+                .flatten()
+                .map_or("any host".to_owned(), |pattern| format!("host `{pattern}`"));
             format!("{own} is less specific")
         } else if path_rank(entry) != path_rank(winner) {
             format!("path {} is less specific", path_text(entry))
@@ -148,7 +179,10 @@ fn path_rank(entry: &Entry) -> usize {
 }
 
 fn path_text(entry: &Entry) -> String {
-    entry.path.as_ref().map_or("`/`".to_owned(), |path| format!("`{path}`"))
+    entry
+        .path
+        .as_ref()
+        .map_or("`/`".to_owned(), |path| format!("`{path}`"))
 }
 
 fn method_reason(entry: &Entry, facts: &Facts<'_>) -> String {
@@ -167,7 +201,9 @@ fn header_reason(condition: &HeaderCondition, facts: &Facts<'_>) -> String {
         HeaderTest::Equals(wanted) => {
             let wanted = String::from_utf8_lossy(wanted);
             let found = facts.fields.first(name).map(String::from_utf8_lossy);
-            let found = found.map_or("absent".to_owned(), |found| format!("`{}`", found.escape_default()));
+            let found = found.map_or("absent".to_owned(), |found| {
+                format!("`{}`", found.escape_default())
+            });
             format!("header `{name}` is {found}, not `{wanted}`")
         }
     }

@@ -59,7 +59,11 @@ impl Forwarding {
             request_edits: edits(&route.request_headers),
             response_edits: edits(&route.response_headers),
             body_limit: forward.body_limit,
-            limits: [facts.listener.rate_limit, route.rate_limit].into_iter().flatten().map(|id| limit(plan, id)).collect(),
+            limits: [facts.listener.rate_limit, route.rate_limit]
+                .into_iter()
+                .flatten()
+                .map(|id| limit(plan, id))
+                .collect(),
             timeouts: timeouts(facts.listener, forward),
             servers: service.map_or(Vec::new(), |service| servers(plan, live, service)),
         }
@@ -87,19 +91,30 @@ fn host(facts: &Facts<'_>, forward: &Forward<'_>) -> String {
 
 fn edits(edits: &HeaderEdits) -> Vec<String> {
     let removed = edits.removed().iter().map(|name| format!("remove {name}"));
-    let set = edits.replaced().iter().map(|(name, value)| format!("set {name}: {value}"));
-    let added = edits.added().iter().map(|(name, value)| format!("add {name}: {value}"));
+    let set = edits
+        .replaced()
+        .iter()
+        .map(|(name, value)| format!("set {name}: {value}"));
+    let added = edits
+        .added()
+        .iter()
+        .map(|(name, value)| format!("add {name}: {value}"));
     removed.chain(set).chain(added).collect()
 }
 
 fn limit(plan: &Plan, id: LimitId) -> String {
-    let Some(limit) = plan.limit(id) else { return String::new() };
+    let Some(limit) = plan.limit(id) else {
+        return String::new();
+    };
     let key = match &limit.key {
         LimitKey::ClientIp => "client address".to_owned(),
         LimitKey::Header(name) => format!("header `{name}`"),
     };
     let per = portcullis_config::values::format_duration(limit.per);
-    format!("{}: {} per {per}, {} at once, by {key}", limit.name, limit.count, limit.burst)
+    format!(
+        "{}: {} per {per}, {} at once, by {key}",
+        limit.name, limit.count, limit.burst
+    )
 }
 
 /// In the order of the configuration's reference.
@@ -108,13 +123,18 @@ fn timeouts(listener: &Listener, forward: &Forward<'_>) -> Vec<(&'static str, St
     let entry = listener.router.entry(forward.route_id);
     let origin = |key: &str| {
         let origins = entry.map_or(&[][..], |entry| &entry.origins);
-        origins.iter().find(|(own, _)| *own == key).map_or(String::new(), |(_, place)| place.to_string())
+        origins
+            .iter()
+            .find(|(own, _)| *own == key)
+            .map_or(String::new(), |(_, place)| place.to_string())
     };
     let text = |duration: std::time::Duration| match duration {
         std::time::Duration::MAX => "off".to_owned(),
         duration => portcullis_config::values::format_duration(duration),
     };
-    let rate = deadlines.client_body_rate.map_or("off".to_owned(), |rate| format!("{rate}B/s"));
+    let rate = deadlines
+        .client_body_rate
+        .map_or("off".to_owned(), |rate| format!("{rate}B/s"));
     let shown = [
         ("client_body_idle", text(deadlines.client_body_idle)),
         ("client_body_rate", rate),
@@ -125,11 +145,17 @@ fn timeouts(listener: &Listener, forward: &Forward<'_>) -> Vec<(&'static str, St
         ("request", deadlines.request.map_or("off".to_owned(), text)),
         ("tunnel_idle", text(deadlines.tunnel_idle)),
     ];
-    shown.into_iter().map(|(key, value)| (key, value, origin(key))).collect()
+    shown
+        .into_iter()
+        .map(|(key, value)| (key, value, origin(key)))
+        .collect()
 }
 
 fn servers(plan: &Plan, live: &Live, service: &Service) -> Vec<ServerState> {
-    let mut servers: Vec<_> = service.server_ids().filter_map(|id| server(plan, live, id)).collect();
+    let mut servers: Vec<_> = service
+        .server_ids()
+        .filter_map(|id| server(plan, live, id))
+        .collect();
     servers.sort_by_key(|server| server.out.is_some());
     servers
 }

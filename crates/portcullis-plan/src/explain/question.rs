@@ -38,12 +38,21 @@ pub(super) struct Target {
 impl Question<'_> {
     /// The address it comes from.
     pub(super) fn peer(&self) -> Option<SocketAddr> {
-        Some((self.from.unwrap_or(Ipv4Addr::new(192, 0, 2, 1).into()), 40_000).into())
+        Some(
+            (
+                self.from.unwrap_or(Ipv4Addr::new(192, 0, 2, 1).into()),
+                40_000,
+            )
+                .into(),
+        )
     }
 
     pub(super) fn target(&self) -> Result<Target, String> {
         if self.method.is_empty() || self.method.contains(|c: char| !c.is_ascii_graphic()) {
-            return Err(format!("`{}` is not a method", self.method.escape_default()));
+            return Err(format!(
+                "`{}` is not a method",
+                self.method.escape_default()
+            ));
         }
         let mut target = self.parse()?;
         if let Some(host) = self.first("host") {
@@ -53,41 +62,73 @@ impl Question<'_> {
     }
 
     fn parse(&self) -> Result<Target, String> {
-        let url = self.url.split_once('#').map_or(self.url, |(url, _fragment)| url);
+        let url = self
+            .url
+            .split_once('#')
+            .map_or(self.url, |(url, _fragment)| url);
         if url.is_empty() || url.contains(|c: char| !c.is_ascii_graphic()) {
-            return Err(format!("`{}` is not a URL: spaces and non-ASCII characters must be encoded", url.escape_default()));
+            return Err(format!(
+                "`{}` is not a URL: spaces and non-ASCII characters must be encoded",
+                url.escape_default()
+            ));
         }
         let (https, rest) = match url.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (Some(true), rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (Some(false), rest),
-            Some((scheme, _)) if !scheme.contains(['/', '?']) => return Err(format!("`{scheme}` is not http or https")),
+            Some((scheme, _)) if !scheme.contains(['/', '?']) => {
+                return Err(format!("`{scheme}` is not http or https"));
+            }
             _ => (None, url),
         };
         let at = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, target) = if rest == "*" { ("", rest) } else { rest.split_at_checked(at).unwrap_or((rest, "")) };
+        let (authority, target) = if rest == "*" {
+            ("", rest)
+        } else {
+            rest.split_at_checked(at).unwrap_or((rest, ""))
+        };
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
         };
         let connect = self.method == "CONNECT";
-        let path = if path.is_empty() && !connect { "/" } else { path };
+        let path = if path.is_empty() && !connect {
+            "/"
+        } else {
+            path
+        };
         Ok(Target {
             https,
             authority: authority.to_owned(),
             port: normalize::host(authority.as_bytes(), &mut Vec::new()).1,
             path: path.to_owned(),
-            raw: if connect { authority.to_owned() } else { query.as_ref().map_or(path.to_owned(), |q| format!("{path}?{q}")) },
+            raw: if connect {
+                authority.to_owned()
+            } else {
+                query
+                    .as_ref()
+                    .map_or(path.to_owned(), |q| format!("{path}?{q}"))
+            },
             query,
         })
     }
 
     /// The listener that gets the request: the named one; else one of the URL's scheme, best on the URL's port.
-    pub(super) fn listener<'p>(&self, plan: &'p Plan, target: &Target) -> Result<(ListenerId, &'p Listener), String> {
+    pub(super) fn listener<'p>(
+        &self,
+        plan: &'p Plan,
+        target: &Target,
+    ) -> Result<(ListenerId, &'p Listener), String> {
         if let Some(name) = self.listener {
             let found = numbered(plan).find(|(_, listener)| &*listener.name == name);
-            return found.ok_or_else(|| format!("there is no listener `{name}`; there are {}", names(plan)));
+            return found.ok_or_else(|| {
+                format!("there is no listener `{name}`; there are {}", names(plan))
+            });
         }
-        let fits = |listener: &Listener| target.https.is_none_or(|https| listener.tls.is_some() == https);
+        let fits = |listener: &Listener| {
+            target
+                .https
+                .is_none_or(|https| listener.tls.is_some() == https)
+        };
         let fitting = || numbered(plan).filter(|(_, listener)| fits(listener));
         let default = if target.https == Some(true) { 443 } else { 80 };
         let port = target.port.unwrap_or(default);
@@ -95,24 +136,43 @@ impl Question<'_> {
             return Ok(found);
         }
         if let Some(port) = target.port {
-            return Err(format!("no listener for this URL is bound to port {port}; there are {}", names(plan)));
+            return Err(format!(
+                "no listener for this URL is bound to port {port}; there are {}",
+                names(plan)
+            ));
         }
-        fitting().next().ok_or_else(|| format!("no listener speaks the scheme of this URL; there are {}", names(plan)))
+        fitting().next().ok_or_else(|| {
+            format!(
+                "no listener speaks the scheme of this URL; there are {}",
+                names(plan)
+            )
+        })
     }
 }
 
 fn is_bound(listener: &Listener, port: u16) -> bool {
-    listener.binds.iter().any(|bind| matches!(bind, Bind::Tcp { address, .. } if address.port() == port))
+    listener
+        .binds
+        .iter()
+        .any(|bind| matches!(bind, Bind::Tcp { address, .. } if address.port() == port))
 }
 
 fn names(plan: &Plan) -> String {
-    let names: Vec<_> = plan.listeners.iter().map(|listener| format!("`{}`", listener.name)).collect();
+    let names: Vec<_> = plan
+        .listeners
+        .iter()
+        .map(|listener| format!("`{}`", listener.name))
+        .collect();
     names.join(", ")
 }
 
 impl Target {
     /// The path as routes compare it. CONNECT has none, and the asterisk of OPTIONS is itself.
-    pub(super) fn compared<'s>(&'s self, policy: &PathPolicy, scratch: &'s mut Vec<u8>) -> Result<&'s [u8], PathRefusal> {
+    pub(super) fn compared<'s>(
+        &'s self,
+        policy: &PathPolicy,
+        scratch: &'s mut Vec<u8>,
+    ) -> Result<&'s [u8], PathRefusal> {
         match self.path.as_str() {
             "" | "*" => Ok(self.path.as_bytes()),
             path => normalize::path(path.as_bytes(), policy, scratch),
@@ -122,12 +182,18 @@ impl Target {
 
 impl Fields for Question<'_> {
     fn first(&self, name: &str) -> Option<&[u8]> {
-        let found = self.fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        let found = self
+            .fields
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.trim().as_bytes())
     }
 
     fn each(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
-        let named = self.fields.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+        let named = self
+            .fields
+            .iter()
+            .filter(|(own, _)| own.eq_ignore_ascii_case(name));
         named.for_each(|(_, value)| each(value.trim().as_bytes()));
     }
 }

@@ -10,27 +10,63 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.request)?;
         writeln!(f, "  listener  {} ({})", self.listener, self.listener_place)?;
-        writeln!(f, "  host      {}", if self.host.is_empty() { "(none)" } else { &self.host })?;
-        writeln!(f, "  path      {}", if self.path.is_empty() { "(none)" } else { &self.path })?;
+        writeln!(
+            f,
+            "  host      {}",
+            if self.host.is_empty() {
+                "(none)"
+            } else {
+                &self.host
+            }
+        )?;
+        writeln!(
+            f,
+            "  path      {}",
+            if self.path.is_empty() {
+                "(none)"
+            } else {
+                &self.path
+            }
+        )?;
         if let Some(client) = self.client {
-            let believed = if self.trusted { ", as a trusted proxy says" } else { "" };
-            writeln!(f, "  client    {client} by {}{believed}", self.scheme.as_str())?;
+            let believed = if self.trusted {
+                ", as a trusted proxy says"
+            } else {
+                ""
+            };
+            writeln!(
+                f,
+                "  client    {client} by {}{believed}",
+                self.scheme.as_str()
+            )?;
         }
         if !self.candidates.is_empty() {
             writeln!(f, "\nroutes")?;
             candidates(f, &self.candidates)?;
         }
         writeln!(f, "\n=> {}", self.verdict)?;
-        self.forwarding.as_ref().map_or(Ok(()), |forwarding| forwarding.fmt(f))
+        self.forwarding
+            .as_ref()
+            .map_or(Ok(()), |forwarding| forwarding.fmt(f))
     }
 }
 
 fn candidates(f: &mut fmt::Formatter<'_>, candidates: &[Candidate]) -> fmt::Result {
-    let width = |text: fn(&Candidate) -> &str| candidates.iter().map(|c| text(c).chars().count()).max().unwrap_or(0);
+    let width = |text: fn(&Candidate) -> &str| {
+        candidates
+            .iter()
+            .map(|c| text(c).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let (names, places) = (width(|c| &c.route), width(|c| &c.place));
     candidates.iter().try_for_each(|candidate| {
         let mark = if candidate.won { '*' } else { '-' };
-        writeln!(f, "  {mark} {:names$}  {:places$}  {}", candidate.route, candidate.place, candidate.reason)
+        writeln!(
+            f,
+            "  {mark} {:names$}  {:places$}  {}",
+            candidate.route, candidate.place, candidate.reason
+        )
     })
 }
 
@@ -39,21 +75,34 @@ impl fmt::Display for Forwarding {
         writeln!(f, "  service   {} ({})", self.service, self.service_place)?;
         writeln!(f, "  target    {}", self.target)?;
         writeln!(f, "  host      {}", self.host)?;
-        self.request_edits.iter().try_for_each(|edit| writeln!(f, "  request   {edit}"))?;
-        self.response_edits.iter().try_for_each(|edit| writeln!(f, "  response  {edit}"))?;
+        self.request_edits
+            .iter()
+            .try_for_each(|edit| writeln!(f, "  request   {edit}"))?;
+        self.response_edits
+            .iter()
+            .try_for_each(|edit| writeln!(f, "  response  {edit}"))?;
         match self.body_limit {
             Some(limit) => writeln!(f, "  body      at most {limit} bytes")?,
             None => writeln!(f, "  body      of any size")?,
         }
-        self.limits.iter().try_for_each(|limit| writeln!(f, "  limit     {limit}"))?;
+        self.limits
+            .iter()
+            .try_for_each(|limit| writeln!(f, "  limit     {limit}"))?;
         writeln!(f, "  timeouts")?;
         for (key, value, place) in &self.timeouts {
             writeln!(f, "    {key:16}  {value:8}  {place}")?;
         }
         writeln!(f, "  servers")?;
         for server in &self.servers {
-            let out = server.out.as_ref().map_or(String::new(), |why| format!("  out: {why}"));
-            writeln!(f, "    {}  {}  weight {}{out}", server.name, server.address, server.weight)?;
+            let out = server
+                .out
+                .as_ref()
+                .map_or(String::new(), |why| format!("  out: {why}"));
+            writeln!(
+                f,
+                "    {}  {}  weight {}{out}",
+                server.name, server.address, server.weight
+            )?;
         }
         Ok(())
     }

@@ -44,8 +44,12 @@ servers = ["127.0.0.1:3000", { address = "127.0.0.1:3001", weight = 0 }]
 
 fn plan() -> Plan {
     let loaded = fixture::load(TEXT);
-    let config = loaded.config.unwrap_or_else(|| panic!("must load: {:#?}", loaded.diagnostics));
-    compile(&config, &loaded.sources, Machine { threads: 1 }).0.unwrap()
+    let config = loaded
+        .config
+        .unwrap_or_else(|| panic!("must load: {:#?}", loaded.diagnostics));
+    compile(&config, &loaded.sources, Machine { threads: 1 })
+        .0
+        .unwrap()
 }
 
 fn ask(question: &Question<'_>) -> Result<Explanation, String> {
@@ -54,29 +58,53 @@ fn ask(question: &Question<'_>) -> Result<Explanation, String> {
 }
 
 fn question<'q>(method: &'q str, url: &'q str, fields: &'q [(String, String)]) -> Question<'q> {
-    Question { method, url, fields, from: None, listener: None }
+    Question {
+        method,
+        url,
+        fields,
+        from: None,
+        listener: None,
+    }
 }
 
 fn reasons(explanation: &Explanation) -> Vec<(&str, &str)> {
-    explanation.candidates.iter().map(|candidate| (&*candidate.route, &*candidate.reason)).collect()
+    explanation
+        .candidates
+        .iter()
+        .map(|candidate| (&*candidate.route, &*candidate.reason))
+        .collect()
 }
 
 #[test]
 fn every_route_says_why_it_won_or_lost() {
-    let found = ask(&question("GET", "http://API.example.com:8080/a/../v1/x?q", &[])).unwrap();
+    let found = ask(&question(
+        "GET",
+        "http://API.example.com:8080/a/../v1/x?q",
+        &[],
+    ))
+    .unwrap();
     assert_eq!((&*found.host, &*found.path), ("api.example.com", "/v1/x"));
     assert_eq!(
         reasons(&found),
         [
-            ("any", "matches, but `api` comes first: any host is less specific"),
+            (
+                "any",
+                "matches, but `api` comes first: any host is less specific"
+            ),
             ("api", "matches, and comes first"),
             ("put", "method GET is not PUT"),
             ("blue", "header `x-tenant` is absent, not `blue`"),
         ]
     );
     let found = ask(&question("GET", "http://other.com:8080/", &[])).unwrap();
-    assert_eq!(reasons(&found)[1].1, "host `other.com` is not `api.example.com`");
-    assert_eq!(reasons(&found)[2].1, "host `other.com` is not `*.example.com`");
+    assert_eq!(
+        reasons(&found)[1].1,
+        "host `other.com` is not `api.example.com`"
+    );
+    assert_eq!(
+        reasons(&found)[2].1,
+        "host `other.com` is not `*.example.com`"
+    );
     let found = ask(&question("GET", "http://api.example.com:8080/v1/y", &[])).unwrap();
     assert_eq!(reasons(&found)[3].1, "path is not `/v1/x` nor below it");
 }
@@ -85,37 +113,83 @@ fn every_route_says_why_it_won_or_lost() {
 fn forwarding_shows_target_edits_limits_deadlines_and_servers() {
     let found = ask(&question("GET", "http://api.example.com:8080/v1/x?q", &[])).unwrap();
     let forwarding = found.forwarding.as_ref().unwrap();
-    assert_eq!((&*forwarding.target, &*forwarding.host), ("/x?q", "api.example.com:8080"));
+    assert_eq!(
+        (&*forwarding.target, &*forwarding.host),
+        ("/x?q", "api.example.com:8080")
+    );
     assert_eq!(forwarding.request_edits, ["set x-env: prod"]);
-    assert_eq!(forwarding.limits, ["route api: 5 per 1s, 5 at once, by client address"]);
-    assert!(forwarding.timeouts.contains(&("connect", "1s".to_owned(), "test.toml:19".to_owned())));
-    assert!(forwarding.timeouts.contains(&("request", "off".to_owned(), "default".to_owned())));
-    let out: Vec<_> = forwarding.servers.iter().map(|server| server.out.as_deref()).collect();
+    assert_eq!(
+        forwarding.limits,
+        ["route api: 5 per 1s, 5 at once, by client address"]
+    );
+    assert!(
+        forwarding
+            .timeouts
+            .contains(&("connect", "1s".to_owned(), "test.toml:19".to_owned()))
+    );
+    assert!(
+        forwarding
+            .timeouts
+            .contains(&("request", "off".to_owned(), "default".to_owned()))
+    );
+    let out: Vec<_> = forwarding
+        .servers
+        .iter()
+        .map(|server| server.out.as_deref())
+        .collect();
     assert_eq!(out, [None, Some("its weight is 0")]);
     let text = found.to_string();
-    assert!(text.contains("* api   test.toml:11") && text.contains("=> route `api` forwards to service `app`"), "{text}");
-    assert_eq!(found.json()["forward"]["timeouts"]["connect"]["place"], "test.toml:19");
+    assert!(
+        text.contains("* api   test.toml:11")
+            && text.contains("=> route `api` forwards to service `app`"),
+        "{text}"
+    );
+    assert_eq!(
+        found.json()["forward"]["timeouts"]["connect"]["place"],
+        "test.toml:19"
+    );
 }
 
 #[test]
 fn answers_of_our_own_are_told() {
     let fields = [("X-Tenant".to_owned(), "blue".to_owned())];
-    let found = ask(&question("GET", "http://api.example.com:8080/v1/x", &fields)).unwrap();
-    assert_eq!((found.status, &*found.verdict), (Some(308), "route `blue` redirects with 308 to https://api.example.com/blue"));
+    let found = ask(&question(
+        "GET",
+        "http://api.example.com:8080/v1/x",
+        &fields,
+    ))
+    .unwrap();
+    assert_eq!(
+        (found.status, &*found.verdict),
+        (
+            Some(308),
+            "route `blue` redirects with 308 to https://api.example.com/blue"
+        )
+    );
     let found = ask(&question("GET", "http://h:8081/", &[])).unwrap();
     assert_eq!(found.status, Some(308));
     assert_eq!(reasons(&found)[1].1, "is only on listener `http`");
     let found = ask(&question("TRACE", "http://h:8080/", &[])).unwrap();
-    assert_eq!((found.status, &*found.verdict), (Some(405), "refuses with 405 (method-not-allowed)"));
+    assert_eq!(
+        (found.status, &*found.verdict),
+        (Some(405), "refuses with 405 (method-not-allowed)")
+    );
     let found = ask(&question("GET", "http://h:8080/..%2f", &[])).unwrap();
-    assert!(found.verdict.contains("path-encoded-slash"), "{}", found.verdict);
+    assert!(
+        found.verdict.contains("path-encoded-slash"),
+        "{}",
+        found.verdict
+    );
 }
 
 #[test]
 fn client_is_the_one_that_is_believed() {
     let fields = [("X-Forwarded-For".to_owned(), "203.0.113.9".to_owned())];
     let from = |from: &str| {
-        let question = Question { from: Some(from.parse().unwrap()), ..question("GET", "http://h:8080/", &fields) };
+        let question = Question {
+            from: Some(from.parse().unwrap()),
+            ..question("GET", "http://h:8080/", &fields)
+        };
         ask(&question).unwrap().client.unwrap().to_string()
     };
     assert_eq!(from("10.0.0.1"), "203.0.113.9");
@@ -124,12 +198,26 @@ fn client_is_the_one_that_is_believed() {
 
 #[test]
 fn listener_is_found_by_scheme_port_or_name() {
-    let listener = |url, name| ask(&Question { listener: name, ..question("GET", url, &[]) }).map(|found| found.listener);
+    let listener = |url, name| {
+        ask(&Question {
+            listener: name,
+            ..question("GET", url, &[])
+        })
+        .map(|found| found.listener)
+    };
     assert_eq!(listener("http://h:8081/", None).as_deref(), Ok("old"));
     assert_eq!(listener("http://h/", None).as_deref(), Ok("http"));
     assert_eq!(listener("/x", Some("old")).as_deref(), Ok("old"));
-    assert!(listener("https://h/", None).unwrap_err().contains("`http`, `old`"));
-    assert!(listener("http://h:1/", None).unwrap_err().contains("port 1"));
+    assert!(
+        listener("https://h/", None)
+            .unwrap_err()
+            .contains("`http`, `old`")
+    );
+    assert!(
+        listener("http://h:1/", None)
+            .unwrap_err()
+            .contains("port 1")
+    );
     assert!(listener("/", Some("nix")).unwrap_err().contains("`nix`"));
     assert!(listener("ftp://h/", None).is_err());
     assert!(listener("http://h/a b", None).is_err());
@@ -141,5 +229,8 @@ fn requests_without_path_are_understood() {
     let found = ask(&question("OPTIONS", "*", &[])).unwrap();
     assert_eq!((&*found.path, found.forwarding.is_some()), ("*", true));
     let found = ask(&question("CONNECT", "h:8080", &[])).unwrap();
-    assert_eq!((&*found.host, &*found.path, found.status), ("h", "", Some(405)));
+    assert_eq!(
+        (&*found.host, &*found.path, found.status),
+        ("h", "", Some(405))
+    );
 }

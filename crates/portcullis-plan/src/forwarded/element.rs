@@ -44,7 +44,9 @@ pub(super) struct Entry {
 
 /// The kind to believe: `first` if the request has it, else the other if it has that.
 pub(super) fn present(first: Kind, fields: &dyn Fields) -> Option<Kind> {
-    [first, first.other()].into_iter().find(|kind| fields.first(kind.field()).is_some())
+    [first, first.other()]
+        .into_iter()
+        .find(|kind| fields.first(kind.field()).is_some())
 }
 
 /// Every entry of a kind, from left to right over all lines. Empty list elements are no entries (RFC 9110 section 5.6.1).
@@ -57,7 +59,10 @@ pub(super) fn each(kind: Kind, fields: &dyn Fields, each: &mut dyn FnMut(Entry))
 
 /// The words of a comma-separated list without empty ones.
 pub(super) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|word| !word.is_empty())
+    value
+        .split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|word| !word.is_empty())
 }
 
 pub(super) fn scheme(word: &[u8]) -> Option<Scheme> {
@@ -76,8 +81,14 @@ fn node(word: &[u8], bare_v6: bool) -> Entry {
         [b'[', ..] => bracketed(word),
         _ => bare(word, bare_v6),
     };
-    let Some((ip, port)) = found else { return Entry::default() };
-    Entry { ip: Some(ip.to_canonical()), port, scheme: None }
+    let Some((ip, port)) = found else {
+        return Entry::default();
+    };
+    Entry {
+        ip: Some(ip.to_canonical()),
+        port,
+        scheme: None,
+    }
 }
 
 fn bracketed(word: &[u8]) -> Option<(IpAddr, Option<u16>)> {
@@ -92,10 +103,17 @@ fn bracketed(word: &[u8]) -> Option<(IpAddr, Option<u16>)> {
 }
 
 fn bare(word: &[u8], bare_v6: bool) -> Option<(IpAddr, Option<u16>)> {
-    let mut colons = word.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+    let mut colons = word
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b':')
+        .map(|(at, _)| at);
     match (colons.next(), colons.next()) {
         (None, _) => Some((IpAddr::V4(parse(word)?), None)),
-        (Some(at), None) => Some((IpAddr::V4(parse(word.get(..at)?)?), Some(parse_port(word.get(at + 1..)?)?))),
+        (Some(at), None) => Some((
+            IpAddr::V4(parse(word.get(..at)?)?),
+            Some(parse_port(word.get(at + 1..)?)?),
+        )),
         (Some(_), Some(_)) if bare_v6 => Some((IpAddr::V6(parse(word)?), None)),
         _ => None,
     }
@@ -121,11 +139,16 @@ fn each_element(line: &[u8], each: &mut dyn FnMut(Entry)) {
             }
             None => {
                 each(Entry::default());
-                let comma = start.iter().position(|&byte| byte == b',').unwrap_or(start.len());
+                let comma = start
+                    .iter()
+                    .position(|&byte| byte == b',')
+                    .unwrap_or(start.len());
                 rest = start.get(comma..).unwrap_or_default();
             }
         }
-        let Some((_comma, after)) = rest.split_first() else { return };
+        let Some((_comma, after)) = rest.split_first() else {
+            return;
+        };
         rest = after;
     }
 }
@@ -152,7 +175,10 @@ fn element(start: &[u8]) -> Option<(Option<Entry>, &[u8])> {
             Some(_) => return None,
         }
     }
-    let entry = Entry { scheme: scheme_found.flatten(), ..node_found.unwrap_or_default() };
+    let entry = Entry {
+        scheme: scheme_found.flatten(),
+        ..node_found.unwrap_or_default()
+    };
     Some((seen_pair.then_some(entry), rest))
 }
 
@@ -167,7 +193,10 @@ fn set_once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
 
 /// `token=token` or `token="quoted"`, and what follows. Escapes within quotes are left in: no address or scheme has any.
 fn pair(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let equals = bytes.iter().position(|&byte| !is_token(byte)).filter(|&at| at > 0)?;
+    let equals = bytes
+        .iter()
+        .position(|&byte| !is_token(byte))
+        .filter(|&at| at > 0)?;
     let (name, rest) = bytes.split_at_checked(equals)?;
     let value = rest.strip_prefix(b"=")?;
     if let Some(quoted) = value.strip_prefix(b"\"") {
@@ -175,7 +204,10 @@ fn pair(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
         return Some((name, quoted.get(..end)?, quoted.get(end + 1..)?));
     }
     let ends = |byte: u8| matches!(byte, b',' | b';' | b' ' | b'\t' | b'"');
-    let end = value.iter().position(|&byte| ends(byte)).unwrap_or(value.len());
+    let end = value
+        .iter()
+        .position(|&byte| ends(byte))
+        .unwrap_or(value.len());
     Some((name, value.get(..end)?, value.get(end..)?))
 }
 
@@ -193,7 +225,20 @@ pub(super) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
         )
 }
 

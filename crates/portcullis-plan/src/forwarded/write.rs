@@ -19,10 +19,18 @@ use crate::facts::Fields;
 /// A Unix peer adds nothing to `X-Forwarded-For`, and `for=unknown` to `Forwarded`.
 pub fn write_fields(facts: &Facts<'_>, trusted: bool, out: &mut Vec<u8>) {
     let listener = facts.listener;
-    let believed = if trusted { element::present(preferred(listener), facts.fields) } else { None };
+    let believed = if trusted {
+        element::present(preferred(listener), facts.fields)
+    } else {
+        None
+    };
     if listener.x_forwarded {
         x_forwarded_for(facts, believed, out);
-        line(out, b"X-Forwarded-Proto: ", facts.scheme.as_str().as_bytes());
+        line(
+            out,
+            b"X-Forwarded-Proto: ",
+            facts.scheme.as_str().as_bytes(),
+        );
         x_forwarded_host(facts, trusted, out);
     }
     if listener.forwarded {
@@ -57,7 +65,11 @@ fn x_forwarded_for(facts: &Facts<'_>, believed: Option<Kind>, out: &mut Vec<u8>)
 }
 
 fn x_forwarded_host(facts: &Facts<'_>, trusted: bool, out: &mut Vec<u8>) {
-    let received = if trusted { facts.fields.first("x-forwarded-host") } else { None };
+    let received = if trusted {
+        facts.fields.first("x-forwarded-host")
+    } else {
+        None
+    };
     let host = received.unwrap_or(facts.authority);
     if !host.is_empty() {
         line(out, b"X-Forwarded-Host: ", host);
@@ -68,10 +80,14 @@ fn forwarded(facts: &Facts<'_>, believed: Option<Kind>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"Forwarded: ");
     match believed {
         Some(Kind::Forwarded) => copy_lists(facts.fields, Kind::Forwarded, out),
-        Some(Kind::XForwarded) => element::each(Kind::XForwarded, facts.fields, &mut |Entry { ip, .. }| {
-            node(ip, out);
-            out.extend_from_slice(b", ");
-        }),
+        Some(Kind::XForwarded) => element::each(
+            Kind::XForwarded,
+            facts.fields,
+            &mut |Entry { ip, .. }| {
+                node(ip, out);
+                out.extend_from_slice(b", ");
+            },
+        ),
         None => {}
     }
     node(facts.peer.map(|peer| peer.ip().to_canonical()), out);
@@ -92,7 +108,8 @@ fn copy_lists(fields: &dyn Fields, kind: Kind, out: &mut Vec<u8>) {
         if value.is_empty() {
             return;
         }
-        let open = kind == Kind::Forwarded && value.iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
+        let open =
+            kind == Kind::Forwarded && value.iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
         out.extend_from_slice(if open { b"for=unknown" } else { value });
         out.extend_from_slice(b", ");
     });
@@ -159,4 +176,174 @@ fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(name);
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::fixture::{self, TestFields};
+
+    struct Case<'a> {
+        x_forwarded: bool,
+        forwarded: bool,
+        trusted: bool,
+        peer: Option<&'a str>,
+        fields: &'a [(&'a str, &'a str)],
+    }
+
+    const PLAIN: Case<'_> = Case {
+        x_forwarded: true,
+        forwarded: false,
+        trusted: false,
+        peer: Some("192.0.2.1:4000"),
+        fields: &[],
+    };
+
+    fn written(case: &Case<'_>) -> Vec<String> {
+        let mut listener = fixture::listener(Vec::new());
+        (listener.x_forwarded, listener.forwarded) = (case.x_forwarded, case.forwarded);
+        let fields = TestFields::new(case.fields);
+        let mut facts = fixture::facts(&listener, "h", "/", &fields);
+        facts.authority = b"h:8080";
+        facts.peer = case.peer.map(|peer| peer.parse().unwrap());
+        let mut out = Vec::new();
+        write_fields(&facts, case.trusted, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.is_empty() || text.ends_with("\r\n"));
+        text.split_terminator("\r\n").map(str::to_owned).collect()
+    }
+
+    const FORGED: &[(&str, &str)] = &[
+        ("x-forwarded-for", "6.6.6.6"),
+        ("x-forwarded-host", "evil"),
+        ("forwarded", "for=6.6.6.6"),
+    ];
+
+    #[test]
+    fn untrusted_peer_is_told_as_it_is() {
+        let expected = [
+            "X-Forwarded-For: 192.0.2.1",
+            "X-Forwarded-Proto: http",
+            "X-Forwarded-Host: h:8080",
+        ];
+        assert_eq!(
+            written(&Case {
+                fields: FORGED,
+                ..PLAIN
+            }),
+            expected
+        );
+        let v6 = Case {
+            x_forwarded: false,
+            forwarded: true,
+            peer: Some("[2001:db8::9]:1"),
+            fields: FORGED,
+            ..PLAIN
+        };
+        assert_eq!(
+            written(&v6),
+            ["Forwarded: for=\"[2001:db8::9]\";host=\"h:8080\";proto=http"]
+        );
+        let mapped = Case {
+            peer: Some("[::ffff:10.0.200.37]:1"),
+            ..PLAIN
+        };
+        assert_eq!(written(&mapped)[0], "X-Forwarded-For: 10.0.200.37");
+        assert_eq!(
+            written(&Case {
+                x_forwarded: false,
+                ..PLAIN
+            }),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn trusted_peer_is_added_to_the_chain_it_sent() {
+        let fields = [
+            ("x-forwarded-for", "6.6.6.6, 1.1.1.1"),
+            ("x-forwarded-for", "2.2.2.2"),
+            ("x-forwarded-host", "o"),
+        ];
+        let lines = written(&Case {
+            trusted: true,
+            fields: &fields,
+            ..PLAIN
+        });
+        assert_eq!(
+            lines[0],
+            "X-Forwarded-For: 6.6.6.6, 1.1.1.1, 2.2.2.2, 192.0.2.1"
+        );
+        assert_eq!(lines[2], "X-Forwarded-Host: o");
+    }
+
+    #[test]
+    fn believed_chain_is_translated_to_the_other_kind() {
+        let fields = [
+            ("x-forwarded-for", "2001:db8::1, unknown"),
+            ("forwarded", "for=6.6.6.6"),
+        ];
+        let both = Case {
+            forwarded: true,
+            trusted: true,
+            fields: &fields,
+            ..PLAIN
+        };
+        let lines = written(&both);
+        assert_eq!(lines[0], "X-Forwarded-For: 2001:db8::1, unknown, 192.0.2.1");
+        let chain = "for=\"[2001:db8::1]\", for=unknown, for=192.0.2.1;host=\"h:8080\";proto=http";
+        assert_eq!(
+            lines[3],
+            format!("Forwarded: {chain}"),
+            "the disbelieved Forwarded is not passed on"
+        );
+        let fields = [("forwarded", "for=1.1.1.1;proto=https, for=_x")];
+        let lines = written(&Case {
+            trusted: true,
+            fields: &fields,
+            ..PLAIN
+        });
+        assert_eq!(lines[0], "X-Forwarded-For: 1.1.1.1, unknown, 192.0.2.1");
+    }
+
+    #[test]
+    fn open_quotes_of_a_trusted_peer_cannot_swallow_our_element() {
+        let fields = [("forwarded", "for=\"1.1.1.1")];
+        let case = Case {
+            x_forwarded: false,
+            forwarded: true,
+            trusted: true,
+            fields: &fields,
+            ..PLAIN
+        };
+        assert!(written(&case)[0].starts_with("Forwarded: for=unknown, for=192.0.2.1;"));
+    }
+
+    #[test]
+    fn unix_peers_have_no_address_to_tell() {
+        let unix = Case {
+            peer: None,
+            ..PLAIN
+        };
+        assert_eq!(
+            written(&unix),
+            ["X-Forwarded-Proto: http", "X-Forwarded-Host: h:8080"]
+        );
+        let fields = [("x-forwarded-for", "1.1.1.1")];
+        let trusted = Case {
+            peer: None,
+            trusted: true,
+            forwarded: true,
+            fields: &fields,
+            ..PLAIN
+        };
+        let lines = written(&trusted);
+        assert_eq!(lines[0], "X-Forwarded-For: 1.1.1.1");
+        assert_eq!(
+            lines[3],
+            "Forwarded: for=1.1.1.1, for=unknown;host=\"h:8080\";proto=http"
+        );
+    }
 }

@@ -48,7 +48,9 @@ impl Edges {
 
     fn text_of(&self, slot: &Slot) -> &[u8] {
         let start = slot.start as usize;
-        self.text.get(start..start + slot.length as usize).unwrap_or_default()
+        self.text
+            .get(start..start + slot.length as usize)
+            .unwrap_or_default()
     }
 }
 
@@ -61,7 +63,10 @@ pub(super) struct EdgesBuilder {
 impl EdgesBuilder {
     /// What is stored for `key` under `parent`, made by `make` where nothing is.
     pub(super) fn entry(&mut self, parent: u32, key: &[u8], make: impl FnOnce() -> u32) -> u32 {
-        *self.children.entry((parent, key.into())).or_insert_with(make)
+        *self
+            .children
+            .entry((parent, key.into()))
+            .or_insert_with(make)
     }
 
     /// The map to read.
@@ -69,7 +74,13 @@ impl EdgesBuilder {
         if self.children.is_empty() {
             return Edges::default();
         }
-        let free = Slot { tag: 0, parent: 0, start: 0, length: 0, child: FREE };
+        let free = Slot {
+            tag: 0,
+            parent: 0,
+            start: 0,
+            length: 0,
+            child: FREE,
+        };
         let mut slots = vec![free; (self.children.len() * 2).next_power_of_two()];
         let mut text = Vec::new();
         let mut sorted: Vec<_> = self.children.into_iter().collect();
@@ -78,9 +89,22 @@ impl EdgesBuilder {
             let hash = hash(parent, &key);
             let (start, length) = (super::id(text.len()), super::id(key.len()));
             text.extend_from_slice(&key);
-            insert(&mut slots, hash, Slot { tag: tag(hash), parent, start, length, child });
+            insert(
+                &mut slots,
+                hash,
+                Slot {
+                    tag: tag(hash),
+                    parent,
+                    start,
+                    length,
+                    child,
+                },
+            );
         }
-        Edges { slots: slots.into(), text: text.into() }
+        Edges {
+            slots: slots.into(),
+            text: text.into(),
+        }
     }
 }
 
@@ -118,10 +142,14 @@ fn hash(parent: u32, key: &[u8]) -> u64 {
     let last = match (key.last_chunk::<8>(), tail) {
         (Some(word), _) => u64::from_le_bytes(*word),
         (None, [a, b, c, d, ..]) => {
-            let end = tail.last_chunk::<4>().map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
+            let end = tail
+                .last_chunk::<4>()
+                .map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
             u64::from(u32::from_le_bytes([*a, *b, *c, *d])) << 32 | end
         }
-        (None, short) => short.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        (None, short) => short
+            .iter()
+            .fold(0, |word, byte| word << 8 | u64::from(*byte)),
     };
     fold(state ^ last)
 }

@@ -35,7 +35,10 @@ impl Rule {
     /// The rule of a route that takes `methods` (all but CONNECT and TRACE if empty) and demands `headers`.
     #[must_use]
     pub fn new(methods: Vec<Box<str>>, headers: Vec<HeaderCondition>) -> Self {
-        Self { methods: methods.into(), headers: headers.into() }
+        Self {
+            methods: methods.into(),
+            headers: headers.into(),
+        }
     }
 
     /// The methods it names; methods are case-sensitive (RFC 9110 section 9.1), and GET does not include HEAD.
@@ -68,12 +71,17 @@ impl Rule {
     /// The first header condition that does not hold.
     #[must_use]
     pub fn failed_header(&self, fields: &dyn Fields) -> Option<usize> {
-        self.headers.iter().position(|condition| !condition.holds(fields))
+        self.headers
+            .iter()
+            .position(|condition| !condition.holds(fields))
     }
 
     /// Smaller comes first: named methods, then more header conditions.
     pub(super) fn rank(&self) -> (Reverse<bool>, Reverse<usize>) {
-        (Reverse(!self.methods.is_empty()), Reverse(self.headers.len()))
+        (
+            Reverse(!self.methods.is_empty()),
+            Reverse(self.headers.len()),
+        )
     }
 }
 

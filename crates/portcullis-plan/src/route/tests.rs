@@ -8,15 +8,27 @@ use crate::plan::Listener;
 use proptest::prelude::*;
 
 fn rule(methods: &[&str], headers: &[(&str, HeaderTest)]) -> Rule {
-    let headers = headers.iter().map(|(name, test)| HeaderCondition { name: (*name).into(), test: test.clone() });
-    Rule::new(methods.iter().map(|&method| method.into()).collect(), headers.collect())
+    let headers = headers.iter().map(|(name, test)| HeaderCondition {
+        name: (*name).into(),
+        test: test.clone(),
+    });
+    Rule::new(
+        methods.iter().map(|&method| method.into()).collect(),
+        headers.collect(),
+    )
 }
 
 fn equals(value: &str) -> HeaderTest {
     HeaderTest::Equals(value.as_bytes().into())
 }
 
-fn ask(listener: &Listener, method: &str, host: &str, path: &str, fields: &dyn Fields) -> Result<usize, bool> {
+fn ask(
+    listener: &Listener,
+    method: &str,
+    host: &str,
+    path: &str,
+    fields: &dyn Fields,
+) -> Result<usize, bool> {
     let mut facts = facts(listener, host, path, fields);
     facts.method = method.as_bytes();
     match listener.router.find(&facts, &mut ()) {
@@ -87,28 +99,60 @@ fn closing_slash_of_a_prefix_means_nothing() {
 
 #[test]
 fn conditions_break_ties_then_file_order() {
-    let with = |index, rule| Entry { rule, ..entry(index, &[], "/") };
+    let with = |index, rule| Entry {
+        rule,
+        ..entry(index, &[], "/")
+    };
     let listener = listener(vec![
         with(0, rule(&[], &[])),
         with(1, rule(&[], &[("a", HeaderTest::Present)])),
-        with(2, rule(&[], &[("a", HeaderTest::Present), ("b", HeaderTest::Absent)])),
+        with(
+            2,
+            rule(
+                &[],
+                &[("a", HeaderTest::Present), ("b", HeaderTest::Absent)],
+            ),
+        ),
         with(3, rule(&["GET"], &[])),
         with(4, rule(&["GET", "PUT"], &[])),
         with(5, rule(&["PUT"], &[("a", equals("1"))])),
     ]);
     let fields = TestFields::new(&[("a", "1")]);
-    assert_eq!(ask(&listener, "GET", "h", "/", &fields), Ok(3), "methods before headers, file order among equals");
-    assert_eq!(ask(&listener, "PUT", "h", "/", &fields), Ok(5), "more header conditions among routes with methods");
+    assert_eq!(
+        ask(&listener, "GET", "h", "/", &fields),
+        Ok(3),
+        "methods before headers, file order among equals"
+    );
+    assert_eq!(
+        ask(&listener, "PUT", "h", "/", &fields),
+        Ok(5),
+        "more header conditions among routes with methods"
+    );
     assert_eq!(ask(&listener, "POST", "h", "/", &fields), Ok(2));
-    assert_eq!(ask(&listener, "POST", "h", "/", &TestFields::new(&[("a", "1"), ("b", "")])), Ok(1));
+    assert_eq!(
+        ask(
+            &listener,
+            "POST",
+            "h",
+            "/",
+            &TestFields::new(&[("a", "1"), ("b", "")])
+        ),
+        Ok(1)
+    );
     assert_eq!(ask(&listener, "POST", "h", "/", &()), Ok(0));
 }
 
 #[test]
 fn falls_through_to_less_specific_paths_and_hosts() {
     let listener = listener(vec![
-        Entry { rule: rule(&["PUT"], &[]), ..entry(0, &["a.example.com"], "=/x") },
-        Entry { rule: rule(&["POST"], &[]), ..entry(1, &["a.example.com"], "/") },
+        Entry {
+            rule: rule(&["PUT"], &[]),
+            ..entry(0, &["a.example.com"], "=/x")
+        },
+        Entry {
+            rule: rule(&["POST"], &[]),
+            ..entry(1, &["a.example.com"], "/")
+        },
         entry(2, &["*.example.com"], "/y"),
         entry(3, &["*.com"], "/x"),
         entry(4, &[], "/"),
@@ -122,7 +166,10 @@ fn falls_through_to_less_specific_paths_and_hosts() {
 
 #[test]
 fn repeated_fields_cannot_smuggle_a_value() {
-    let listener = listener(vec![Entry { rule: rule(&[], &[("x-tenant", equals("blue"))]), ..entry(0, &[], "") }]);
+    let listener = listener(vec![Entry {
+        rule: rule(&[], &[("x-tenant", equals("blue"))]),
+        ..entry(0, &[], "")
+    }]);
     let blue = |fields| ask(&listener, "GET", "h", "/", &TestFields::new(fields)).is_ok();
     assert!(blue(&[("x-tenant", "blue")]));
     assert!(blue(&[("x-tenant", "blue"), ("x-tenant", "blue")]));
@@ -135,15 +182,28 @@ fn repeated_fields_cannot_smuggle_a_value() {
 fn connect_and_trace_need_a_route_that_names_them() {
     let listener = listener(vec![
         entry(0, &[], ""),
-        Entry { rule: rule(&["TRACE"], &[]), ..entry(1, &[], "/trace") },
-        Entry { rule: rule(&["CONNECT"], &[]), ..entry(2, &["tunnel"], "") },
-        Entry { rule: rule(&["CONNECT"], &[]), ..entry(3, &["other"], "/") },
+        Entry {
+            rule: rule(&["TRACE"], &[]),
+            ..entry(1, &[], "/trace")
+        },
+        Entry {
+            rule: rule(&["CONNECT"], &[]),
+            ..entry(2, &["tunnel"], "")
+        },
+        Entry {
+            rule: rule(&["CONNECT"], &[]),
+            ..entry(3, &["other"], "/")
+        },
     ]);
     assert_eq!(ask(&listener, "TRACE", "h", "/trace", &()), Ok(1));
     assert_eq!(ask(&listener, "TRACE", "h", "/", &()), Err(true));
     assert_eq!(ask(&listener, "CONNECT", "tunnel", "", &()), Ok(2));
     assert_eq!(ask(&listener, "CONNECT", "h", "", &()), Err(true));
-    assert_eq!(ask(&listener, "CONNECT", "other", "", &()), Err(true), "a route with a path has none for CONNECT");
+    assert_eq!(
+        ask(&listener, "CONNECT", "other", "", &()),
+        Err(true),
+        "a route with a path has none for CONNECT"
+    );
 }
 
 #[test]
@@ -156,9 +216,18 @@ fn requests_without_path_match_only_routes_without_path() {
 #[test]
 fn other_methods_are_told_from_nothing() {
     let listener = listener(vec![
-        Entry { rule: rule(&["GET", "HEAD"], &[]), ..entry(0, &[], "/a") },
-        Entry { rule: rule(&["PUT"], &[("x", HeaderTest::Present)]), ..entry(1, &[], "/a") },
-        Entry { rule: rule(&["DELETE"], &[]), ..entry(2, &[], "/") },
+        Entry {
+            rule: rule(&["GET", "HEAD"], &[]),
+            ..entry(0, &[], "/a")
+        },
+        Entry {
+            rule: rule(&["PUT"], &[("x", HeaderTest::Present)]),
+            ..entry(1, &[], "/a")
+        },
+        Entry {
+            rule: rule(&["DELETE"], &[]),
+            ..entry(2, &[], "/")
+        },
     ]);
     assert_eq!(ask(&listener, "POST", "h", "/a", &()), Err(true));
     assert_eq!(ask(&listener, "POST", "h", "/b", &()), Err(true));
@@ -166,17 +235,36 @@ fn other_methods_are_told_from_nothing() {
     facts.method = b"POST";
     let mut allow = Vec::new();
     listener.router.write_allow(&facts, &mut allow);
-    assert_eq!(String::from_utf8(allow).unwrap(), "GET, HEAD, DELETE", "PUT would need a header");
+    assert_eq!(
+        String::from_utf8(allow).unwrap(),
+        "GET, HEAD, DELETE",
+        "PUT would need a header"
+    );
 }
 
 #[test]
 fn each_candidate_keeps_its_own_deadlines() {
-    let slow = ExchangeTimeouts { connect: std::time::Duration::from_secs(9), ..crate::fixture::timeouts() };
-    let listener =
-        listener(vec![entry(0, &[], "/"), Entry { timeouts: slow.clone(), ..entry(1, &[], "/slow") }, entry(2, &[], "/x")]);
-    let found = listener.router.find(&facts(&listener, "h", "/slow/x", &()), &mut ());
+    let slow = ExchangeTimeouts {
+        connect: std::time::Duration::from_secs(9),
+        ..crate::fixture::timeouts()
+    };
+    let listener = listener(vec![
+        entry(0, &[], "/"),
+        Entry {
+            timeouts: slow.clone(),
+            ..entry(1, &[], "/slow")
+        },
+        entry(2, &[], "/x"),
+    ]);
+    let found = listener
+        .router
+        .find(&facts(&listener, "h", "/slow/x", &()), &mut ());
     assert!(matches!(found, Found::Route(_, timeouts) if *timeouts == slow));
-    assert_eq!(listener.router.timeouts.len(), 2, "equal deadlines are stored once");
+    assert_eq!(
+        listener.router.timeouts.len(),
+        2,
+        "equal deadlines are stored once"
+    );
 }
 
 struct Heard(Vec<(usize, Verdict)>);
@@ -193,15 +281,31 @@ impl Witness for Heard {
 fn a_witness_hears_why_each_candidate_lost() {
     let listener = listener(vec![
         entry(0, &[], ""),
-        Entry { rule: rule(&["PUT"], &[]), ..entry(1, &["h"], "/a") },
-        Entry { rule: rule(&[], &[("x", HeaderTest::Absent), ("y", HeaderTest::Present)]), ..entry(2, &["h"], "/a") },
+        Entry {
+            rule: rule(&["PUT"], &[]),
+            ..entry(1, &["h"], "/a")
+        },
+        Entry {
+            rule: rule(
+                &[],
+                &[("x", HeaderTest::Absent), ("y", HeaderTest::Present)],
+            ),
+            ..entry(2, &["h"], "/a")
+        },
         entry(3, &["h"], "/a"),
         entry(4, &["h"], "/b"),
     ]);
     let mut heard = Heard(Vec::new());
-    let found = listener.router.find(&facts(&listener, "h", "/a", &()), &mut heard);
+    let found = listener
+        .router
+        .find(&facts(&listener, "h", "/a", &()), &mut heard);
     assert!(matches!(found, Found::Route(route, _) if route.index() == 3));
-    let expected = [(1, Verdict::Method), (2, Verdict::Header(1)), (3, Verdict::Won), (0, Verdict::Outranked)];
+    let expected = [
+        (1, Verdict::Method),
+        (2, Verdict::Header(1)),
+        (3, Verdict::Won),
+        (0, Verdict::Outranked),
+    ];
     assert_eq!(heard.0, expected);
 }
 
@@ -213,7 +317,9 @@ fn naive(entries: &[Entry], host: &str, path: &str) -> Option<usize> {
         }
         let ranks = entry.hosts.iter().filter_map(|pattern| match pattern {
             HostPattern::Exact(name) => (**name == *host).then_some(usize::MAX),
-            HostPattern::Wildcard(suffix) => host.ends_with(&format!(".{suffix}")).then_some(suffix.len()),
+            HostPattern::Wildcard(suffix) => host
+                .ends_with(&format!(".{suffix}"))
+                .then_some(suffix.len()),
         });
         ranks.max()
     };
@@ -227,7 +333,11 @@ fn naive(entries: &[Entry], host: &str, path: &str) -> Option<usize> {
         }
     };
     let ranked = entries.iter().filter_map(|entry| {
-        let rank = (host_rank(entry)?, path_rank(entry)?, std::cmp::Reverse(entry.route));
+        let rank = (
+            host_rank(entry)?,
+            path_rank(entry)?,
+            std::cmp::Reverse(entry.route),
+        );
         Some((rank, entry.route.index()))
     });
     ranked.max().map(|(_, index)| index)

@@ -27,7 +27,11 @@ const NONE: u32 = u32::MAX;
 
 impl<T: Default> Default for Tree<T> {
     fn default() -> Self {
-        Self { edges: Edges::default(), nodes: Box::default(), nothing: T::default() }
+        Self {
+            edges: Edges::default(),
+            nodes: Box::default(),
+            nothing: T::default(),
+        }
     }
 }
 
@@ -44,9 +48,16 @@ impl<T> Tree<T> {
 
     /// The deepest node that the keys lead to from `node`, and whether all keys were used.
     #[inline]
-    pub(super) fn descend<'k>(&self, mut node: u32, keys: impl Iterator<Item = &'k [u8]>) -> (u32, bool) {
+    pub(super) fn descend<'k>(
+        &self,
+        mut node: u32,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) -> (u32, bool) {
         for key in keys {
-            let branches = self.nodes.get(node as usize).is_some_and(|node| node.branches);
+            let branches = self
+                .nodes
+                .get(node as usize)
+                .is_some_and(|node| node.branches);
             match branches.then(|| self.edges.find(node, key)).flatten() {
                 Some(child) => node = child,
                 None => return (node, false),
@@ -58,13 +69,18 @@ impl<T> Tree<T> {
     /// The nearest node above that holds something.
     #[inline]
     pub(super) fn up(&self, node: u32) -> Option<u32> {
-        self.nodes.get(node as usize).map(|node| node.up).filter(|&up| up != NONE)
+        self.nodes
+            .get(node as usize)
+            .map(|node| node.up)
+            .filter(|&up| up != NONE)
     }
 
     /// What a node holds.
     #[inline]
     pub(super) fn value(&self, node: u32) -> &T {
-        self.nodes.get(node as usize).map_or(&self.nothing, |node| &node.value)
+        self.nodes
+            .get(node as usize)
+            .map_or(&self.nothing, |node| &node.value)
     }
 }
 
@@ -79,7 +95,11 @@ pub(super) struct TreeBuilder<T> {
 
 impl<T: Default> Default for TreeBuilder<T> {
     fn default() -> Self {
-        Self { edges: EdgesBuilder::default(), nodes: Vec::new(), spare: T::default() }
+        Self {
+            edges: EdgesBuilder::default(),
+            nodes: Vec::new(),
+            spare: T::default(),
+        }
     }
 }
 
@@ -91,7 +111,11 @@ impl<T: Default> TreeBuilder<T> {
 
     /// The first root, made where there is none.
     pub(super) fn first_root(&mut self) -> u32 {
-        if self.nodes.is_empty() { self.root() } else { 0 }
+        if self.nodes.is_empty() {
+            self.root()
+        } else {
+            0
+        }
     }
 
     /// The child of `parent` by `key`, made where there is none.
@@ -109,24 +133,47 @@ impl<T: Default> TreeBuilder<T> {
 
     /// What a node holds.
     pub(super) fn value(&mut self, node: u32) -> &mut T {
-        self.nodes.get_mut(node as usize).map_or(&mut self.spare, |node| &mut node.value)
+        self.nodes
+            .get_mut(node as usize)
+            .map_or(&mut self.spare, |node| &mut node.value)
     }
 
     fn push(&mut self, parent: u32) -> u32 {
-        self.nodes.push(Node { up: parent, branches: false, value: T::default() });
+        self.nodes.push(Node {
+            up: parent,
+            branches: false,
+            value: T::default(),
+        });
         id(self.nodes.len() - 1)
     }
 
     /// The trees to search: every value turned by `turn`; `holds` tells which nodes are worth coming back to.
-    pub(super) fn freeze<U: Default>(self, mut turn: impl FnMut(T) -> U, holds: impl Fn(&U) -> bool) -> Tree<U> {
+    pub(super) fn freeze<U: Default>(
+        self,
+        mut turn: impl FnMut(T) -> U,
+        holds: impl Fn(&U) -> bool,
+    ) -> Tree<U> {
         let mut nodes: Vec<Node<U>> = Vec::with_capacity(self.nodes.len());
-        for Node { up: parent, branches, value } in self.nodes {
+        for Node {
+            up: parent,
+            branches,
+            value,
+        } in self.nodes
+        {
             let up = match nodes.get(parent as usize) {
                 Some(above) if !holds(&above.value) => above.up,
                 _ => parent,
             };
-            nodes.push(Node { up, branches, value: turn(value) });
+            nodes.push(Node {
+                up,
+                branches,
+                value: turn(value),
+            });
         }
-        Tree { edges: self.edges.freeze(), nodes: nodes.into(), nothing: U::default() }
+        Tree {
+            edges: self.edges.freeze(),
+            nodes: nodes.into(),
+            nothing: U::default(),
+        }
     }
 }

@@ -1,0 +1,157 @@
+//! What changes about routes. One change of a listener's or the default deadlines is told there, not at every route.
+
+use std::collections::HashMap;
+
+use super::{Change, ChangeKind, Effect, Plans, by_name, changed, differing};
+use crate::RouteId;
+use crate::plan::{Action, ExchangeTimeouts, Listener, Plan, Route};
+use crate::route::Entry;
+
+pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
+    let (old, new) = (Offers::of(plans.old), Offers::of(plans.new));
+    let mut changes = by_name(
+        plans.old.routes.iter(),
+        plans.new.routes.iter(),
+        |route| &route.name,
+        |route| format!("route `{}`", route.name),
+        |before, now| compare(plans, (&old, before), (&new, now)),
+    );
+    changes.extend(order(plans));
+    changes
+}
+
+/// Where each route is offered, by its name.
+struct Offers<'p>(HashMap<&'p str, Vec<(&'p Listener, &'p Entry)>>);
+
+impl<'p> Offers<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let mut offers: HashMap<&str, Vec<_>> = HashMap::new();
+        for listener in &plan.listeners {
+            for entry in listener.router.entries() {
+                if let Some(route) = plan.route(entry.route) {
+                    offers
+                        .entry(&route.name)
+                        .or_default()
+                        .push((listener, entry));
+                }
+            }
+        }
+        Self(offers)
+    }
+
+    fn get(&self, route: &Route) -> &[(&'p Listener, &'p Entry)] {
+        self.0.get(&*route.name).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn compare(
+    plans: Plans<'_>,
+    (offers, old): (&Offers<'_>, &Route),
+    (new_offers, new): (&Offers<'_>, &Route),
+) -> Option<Change> {
+    let (before, now) = (offers.get(old), new_offers.get(new));
+    let listeners = |offers: &[(&Listener, _)]| {
+        offers
+            .iter()
+            .map(|(listener, _)| listener.name.clone())
+            .collect::<Vec<_>>()
+    };
+    let matched = |part: fn(&Entry, &Entry) -> bool| match (before.first(), now.first()) {
+        (Some((_, old)), Some((_, new))) => part(old, new),
+        _ => true,
+    };
+    let (limit_before, limit_now) = plans.limits(old.rate_limit, new.rate_limit);
+    let keys = differing(&[
+        ("listeners", listeners(before) == listeners(now)),
+        ("hosts", matched(|old, new| old.hosts == new.hosts)),
+        ("path", matched(|old, new| old.path == new.path)),
+        (
+            "methods",
+            matched(|old, new| old.rule.methods() == new.rule.methods()),
+        ),
+        (
+            "headers",
+            matched(|old, new| old.rule.headers() == new.rule.headers()),
+        ),
+        ("action", same_action(plans, &old.action, &new.action)),
+        ("rewrite", same_rewrite(old, new)),
+        ("upgrade", old.upgrade == new.upgrade),
+        ("body_limit", old.body_limit == new.body_limit),
+        ("rate_limit", limit_before == limit_now),
+        ("timeouts", same_timeouts(before, now)),
+    ]);
+    let effect = if limit_before == limit_now {
+        Effect::Kept
+    } else {
+        Effect::LimitReset
+    };
+    changed(format!("route `{}`", new.name), keys, effect)
+}
+
+fn same_action(plans: Plans<'_>, old: &Action, new: &Action) -> bool {
+    let (Action::Forward(old), Action::Forward(new)) = (old, new) else {
+        return old == new;
+    };
+    let name = |plan: &Plan, id| plan.service(id).map(|service| service.name.clone());
+    name(plans.old, *old) == name(plans.new, *new)
+}
+
+fn same_rewrite(old: &Route, new: &Route) -> bool {
+    old.path == new.path
+        && old.host == new.host
+        && old.request_headers == new.request_headers
+        && old.response_headers == new.response_headers
+}
+
+/// Whether deadlines are the same, or differ only because the listener's do.
+fn same_timeouts(before: &[(&Listener, &Entry)], now: &[(&Listener, &Entry)]) -> bool {
+    before
+        .iter()
+        .zip(now)
+        .filter(|((old, _), (new, _))| old.name == new.name)
+        .all(|((old_listener, old), (new_listener, new))| {
+            let own = deadlines(&old.timeouts)
+                .into_iter()
+                .zip(deadlines(&new.timeouts));
+            let inherited = deadlines(&old_listener.timeouts.exchange)
+                .into_iter()
+                .zip(deadlines(&new_listener.timeouts.exchange));
+            own.zip(inherited)
+                .all(|(own, inherited)| own.0 == own.1 || own == inherited)
+        })
+}
+
+/// The deadlines as comparable numbers: nanoseconds, or bytes a second; `None` is off.
+fn deadlines(timeouts: &ExchangeTimeouts) -> [Option<u128>; 8] {
+    let nanos = |duration: std::time::Duration| Some(duration.as_nanos());
+    [
+        nanos(timeouts.client_body_idle),
+        timeouts.client_body_rate.map(u128::from),
+        nanos(timeouts.client_write),
+        nanos(timeouts.connect),
+        nanos(timeouts.response_header),
+        nanos(timeouts.response_idle),
+        timeouts.request.and_then(nanos),
+        nanos(timeouts.tunnel_idle),
+    ]
+}
+
+/// The order of the routes that stay matters where everything else is equal, so a change of it is told, once.
+fn order(Plans { old, new }: Plans<'_>) -> Option<Change> {
+    let positions: HashMap<&str, RouteId> = old
+        .routes
+        .iter()
+        .enumerate()
+        .map(|(index, route)| (&*route.name, RouteId::new(index)))
+        .collect();
+    let stayed = new
+        .routes
+        .iter()
+        .filter_map(|route| positions.get(&*route.name));
+    let kind = ChangeKind::Changed(vec!["their order"]);
+    (!stayed.is_sorted()).then(|| Change {
+        object: "routes".to_owned(),
+        kind,
+        effect: Effect::Kept,
+    })
+}

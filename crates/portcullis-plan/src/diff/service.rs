@@ -1,0 +1,87 @@
+//! What changes about services and their servers.
+
+use std::collections::HashMap;
+
+use super::{Change, Effect, Plans, by_name, changed, differing};
+use crate::plan::{Plan, Server, Service};
+
+pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
+    let services = by_name(
+        plans.old.services.iter(),
+        plans.new.services.iter(),
+        |service| &service.name,
+        |service| format!("service `{}`", service.name),
+        compare,
+    );
+    let before: HashMap<&str, &Service> = plans
+        .old
+        .services
+        .iter()
+        .map(|old| (&*old.name, old))
+        .collect();
+    let stayed = plans
+        .new
+        .services
+        .iter()
+        .filter_map(|new| Some((*before.get(&*new.name)?, new)));
+    let servers = stayed.flat_map(|(old, new)| servers(plans, old, new));
+    services.into_iter().chain(servers).collect()
+}
+
+fn compare(old: &Service, new: &Service) -> Option<Change> {
+    let retry = |service: &Service| {
+        (
+            service.attempts,
+            service.retry_connect,
+            service.retry_reset,
+            service.retry_all_methods,
+        )
+    };
+    let keys = differing(&[
+        ("balance", old.balance == new.balance),
+        ("health", old.health == new.health),
+        ("retry", retry(old) == retry(new)),
+        (
+            "pool",
+            (old.max_idle, old.max_age) == (new.max_idle, new.max_age),
+        ),
+        ("timeouts", old.upstream_idle == new.upstream_idle),
+        ("resolve", old.resolve == new.resolve),
+    ]);
+    changed(format!("service `{}`", new.name), keys, Effect::Kept)
+}
+
+/// The servers of a service that stays.
+fn servers(plans: Plans<'_>, before: &Service, service: &Service) -> Vec<Change> {
+    by_name(
+        servers_of(plans.old, before),
+        servers_of(plans.new, service),
+        |server| &server.name,
+        |server| {
+            format!(
+                "server `{}/{}` ({})",
+                service.name, server.name, server.address_text
+            )
+        },
+        |old, new| server(service, old, new),
+    )
+}
+
+fn servers_of<'p>(plan: &'p Plan, service: &Service) -> impl Iterator<Item = &'p Server> + use<'p> {
+    service.server_ids().filter_map(|id| plan.server(id))
+}
+
+fn server(service: &Service, old: &Server, new: &Server) -> Option<Change> {
+    let moved = old.address != new.address;
+    let keys = differing(&[("address", !moved), ("weight", old.weight == new.weight)]);
+    let effect = if moved {
+        Effect::StateReset
+    } else {
+        Effect::Kept
+    };
+    changed(
+        format!("server `{}/{}`", service.name, new.name),
+        keys,
+        effect,
+    )
+}
