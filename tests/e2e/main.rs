@@ -1,2 +1,33 @@
-//! end to end
-fn main() {}
+//! The real binary between real clients and real servers, one module per feature.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a panic is a failed test"
+)]
+
+mod admin;
+mod answers;
+mod balance;
+mod bodies;
+mod command;
+mod demo;
+mod examples;
+mod forward;
+mod forwarded;
+mod health;
+mod keep_alive;
+mod logs;
+mod metrics;
+mod process;
+mod proxy_protocol;
+mod rate_limit;
+mod real_app;
+mod refusals;
+mod reload;
+mod retry;
+mod routing;
+mod timeouts;
+mod tls;
+mod websocket;

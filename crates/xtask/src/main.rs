@@ -2,6 +2,7 @@
 //! `cargo xtask reference` writes the reference page of the book from the configuration's schema.
 #![allow(clippy::print_stdout, reason = "a command for developers prints")]
 
+mod reference;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["tidy"] => tidy::run(&root()),
+        ["reference"] => reference::write(&root()),
+        ["reference", "--check"] => reference::check(&root()),
         _ => {
             println!("{USAGE}");
             Ok(ExitCode::from(2))

@@ -125,7 +125,11 @@ impl Setup {
     /// A call of the binary in the test's folder.
     #[must_use]
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
+        self.call(&binary(), arguments)
+    }
+
+    fn call(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(self.folder.path())
@@ -148,14 +152,21 @@ impl Setup {
     /// When it ends instead.
     #[must_use]
     #[track_caller]
-    pub fn start(mut self, config: &str) -> Proxy {
+    pub fn start(self, config: &str) -> Proxy {
+        self.start_with(&binary(), config)
+    }
+
+    /// The same through a program that runs the binary with the arguments it is given.
+    #[must_use]
+    #[track_caller]
+    pub fn start_with(mut self, program: &Path, config: &str) -> Proxy {
         let path = self.write(config);
         let notify =
             UnixDatagram::bind(self.folder.join("notify.sock")).expect("a socket can be bound");
         notify
             .set_read_timeout(Some(Duration::from_millis(20)))
             .expect("a socket option can be set");
-        let mut command = self.command(&["run", "-c"]);
+        let mut command = self.call(program, &["run", "-c"]);
         command
             .arg(path)
             .env("NOTIFY_SOCKET", self.folder.join("notify.sock"));

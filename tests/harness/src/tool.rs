@@ -19,7 +19,6 @@ pub struct Finished {
 impl Finished {
     /// Fails the test unless the command ended with this code.
     #[track_caller]
-    #[must_use = "look at what the command said, too"]
     pub fn expect(self, code: i32) -> Self {
         assert_eq!(
             self.code, code,

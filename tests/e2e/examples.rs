@@ -1,0 +1,320 @@
+//! Every file of `config/examples` does what its own comments promise.
+//!
+//! A line `#? GET http://host/path -H "name: value"` is a request, the `#= ` lines after it what it gets: a status, or
+//! `field: value`, or `body: text` that the body contains. Each address in the file gives way to a free
+//! port or a socket in the test's folder; servers are played by an echo.
+
+use portcullis_harness::{Authority, Client, Origin, Proxy, Setup, TlsClient, ok, repository};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+#[derive(Debug)]
+struct Trial {
+    request: String,
+    expected: Vec<String>,
+}
+
+#[test]
+fn every_example_does_what_it_says() {
+    let mut files: Vec<_> = std::fs::read_dir(repository().join("config/examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    files.sort();
+    assert!(!files.is_empty(), "config/examples has examples");
+    let mut failed = Vec::new();
+    for path in &files {
+        let told = std::panic::catch_unwind(|| perform(path));
+        if told.is_err() {
+            failed.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "examples that do not do what they say: {failed:?}"
+    );
+}
+
+fn perform(path: &Path) {
+    let text = std::fs::read_to_string(path).unwrap();
+    let trials = trials(&text);
+    assert!(
+        !trials.is_empty(),
+        "{}: no request to perform",
+        path.display()
+    );
+    let mut stage = Stage::of(&text);
+    let setup = std::mem::take(&mut stage.setup);
+    let proxy = setup.start(&stage.config);
+    for trial in trials {
+        stage.perform(&proxy, &trial);
+    }
+}
+
+fn trials(text: &str) -> Vec<Trial> {
+    let mut trials: Vec<Trial> = Vec::new();
+    for line in text.lines() {
+        if let Some(request) = line.strip_prefix("#? ") {
+            trials.push(Trial {
+                request: request.trim().to_owned(),
+                expected: Vec::new(),
+            });
+        } else if let Some(expected) = line.strip_prefix("#= ") {
+            trials
+                .last_mut()
+                .expect("a `#= ` line follows a `#? ` line")
+                .expected
+                .push(expected.trim().to_owned());
+        }
+    }
+    trials
+}
+
+/// The peers and files of one example.
+struct Stage {
+    setup: Setup,
+    config: String,
+    authority: Authority,
+    clients: Authority,
+    origins: Vec<Origin>,
+    /// The port written in the file, and the one that took its place.
+    ports: BTreeMap<String, String>,
+}
+
+impl Stage {
+    fn of(text: &str) -> Self {
+        let mut stage = Self {
+            setup: Setup::new(),
+            config: String::new(),
+            authority: Authority::new("sites"),
+            clients: Authority::new("clients"),
+            origins: Vec::new(),
+            ports: BTreeMap::new(),
+        };
+        let body: String = text
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        stage.config = stage.rewrite(&body);
+        stage
+    }
+
+    /// Replaces every quoted address and path of the file.
+    fn rewrite(&mut self, text: &str) -> String {
+        let mut section = String::new();
+        let mut key = String::new();
+        let mut lines = Vec::new();
+        for line in text.lines() {
+            if line.starts_with('[') {
+                section = line.trim_matches(['[', ']']).to_owned();
+                key.clear();
+            } else if let Some((name, _)) = line
+                .split_once('=')
+                .filter(|_| !line.starts_with([' ', ']', '}']))
+            {
+                key = name.trim().to_owned();
+            }
+            lines.push(self.rewrite_line(line, &section, &key));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn rewrite_line(&mut self, line: &str, section: &str, key: &str) -> String {
+        let mut parts: Vec<String> = line.split('"').map(str::to_owned).collect();
+        for index in (1..parts.len()).step_by(2) {
+            let before = parts[index - 1].clone();
+            parts[index] = self.value(&parts[index].clone(), section, key, &before);
+        }
+        parts.join("\"")
+    }
+
+    fn value(&mut self, value: &str, section: &str, key: &str, before: &str) -> String {
+        let is_bind = key == "bind" || before.trim_end().ends_with("bind =");
+        let is_server = section.starts_with("service.")
+            && (key == "servers")
+            && !before.trim_end().ends_with("name =");
+        if is_bind {
+            return self.bind(value);
+        }
+        if is_server {
+            return self.server(value);
+        }
+        if section == "admin" && value.starts_with('/') && value.ends_with(".sock") {
+            return "@dir@/admin.sock".to_owned();
+        }
+        if [".pem", ".crt", ".key", ".html", ".json", ".txt"]
+            .iter()
+            .any(|end| value.ends_with(end))
+            && !value.starts_with("http")
+        {
+            return self.file(value);
+        }
+        value.to_owned()
+    }
+
+    fn bind(&mut self, value: &str) -> String {
+        if let Some(path) = value.strip_prefix("unix:") {
+            let name = Path::new(path)
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
+            return format!("unix:@dir@/{name}");
+        }
+        let port = value.rsplit(':').next().unwrap().to_owned();
+        let name = format!("port{port}");
+        self.ports.insert(port, name.clone());
+        if value.starts_with('[') {
+            format!("[::1]:@{name}@")
+        } else {
+            format!("127.0.0.1:@{name}@")
+        }
+    }
+
+    fn server(&mut self, value: &str) -> String {
+        let position = self.origins.len() + 1;
+        let label = value.to_owned();
+        let answer = move |request: &portcullis_harness::Request| {
+            if request.fields.one("upgrade").is_some() {
+                return b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n".to_vec();
+            }
+            let head = String::from_utf8_lossy(&request.head).into_owned();
+            let mut answer = ok(&format!("{head}{}", String::from_utf8_lossy(&request.body)));
+            let at = answer.windows(2).position(|pair| pair == b"\r\n").unwrap() + 2;
+            let field = format!("X-Server: {label}\r\nX-Server-Number: {position}\r\n");
+            answer.splice(at..at, field.into_bytes());
+            answer
+        };
+        let origin = match value.strip_prefix("unix:") {
+            Some(_) => {
+                let path = self.setup.folder().join(&format!("origin{position}.sock"));
+                Origin::unix(&path, move |peer| peer.answer_all(&answer))
+            }
+            None => Origin::answering(answer),
+        };
+        let address = origin.address().to_owned();
+        self.origins.push(origin);
+        address
+    }
+
+    /// Certificates are issued for the names that their file's stem and the example suggest; pages get a line of text.
+    fn file(&mut self, value: &str) -> String {
+        let name = Path::new(value)
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let stem = Path::new(value)
+            .file_stem()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let folder = self.setup.folder();
+        if name.ends_with(".key") || name.ends_with(".pem") || name.ends_with(".crt") {
+            let is_authority =
+                ["ca", "clients", "client-ca", "clients-ca"].contains(&stem.as_str());
+            if is_authority {
+                folder.write(&name, self.clients.pem());
+            } else if !folder.join(&format!("{stem}.key")).exists() {
+                let names = [
+                    stem.clone(),
+                    format!("www.{stem}"),
+                    format!("*.{stem}"),
+                    "localhost".to_owned(),
+                ];
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let identity = self.authority.issue(&names);
+                folder.write(&format!("{stem}.key"), &identity.key);
+                folder.write(&format!("{stem}.pem"), &identity.cert);
+                folder.write(&format!("{stem}.crt"), &identity.cert);
+            }
+        } else if !folder.join(&name).exists() {
+            folder.write(&name, format!("the file {name}\n"));
+        }
+        name
+    }
+
+    fn perform(&self, proxy: &Proxy, trial: &Trial) {
+        let words = words(&trial.request);
+        let [method, url, rest @ ..] = words.as_slice() else {
+            panic!("not a request: {}", trial.request);
+        };
+        let (scheme, after) = url.split_once("://").expect("a URL has a scheme");
+        let (authority, path) = after
+            .find('/')
+            .map_or((after, "/"), |at| (&after[..at], &after[at..]));
+        let (host, port) = authority
+            .rsplit_once(':')
+            .unwrap_or((authority, if scheme == "https" { "443" } else { "80" }));
+        let mut fields = String::new();
+        for pair in rest.chunks(2) {
+            if pair[0] == "-H" {
+                fields.push_str(&pair[1]);
+                fields.push_str("\r\n");
+            }
+        }
+        let wants_certificate = rest.iter().any(|word| word == "--cert");
+        let mut client = self.connect(proxy, scheme, host, port, wants_certificate);
+        client.send(format!(
+            "{method} {path} HTTP/1.1\r\nHost: {authority}\r\n{fields}\r\n"
+        ));
+        let response = client.response_to(method);
+        let told = format!("{}\ngot {response:#?}", trial.request);
+        for expected in &trial.expected {
+            if let Ok(status) = expected.parse::<u16>() {
+                assert_eq!(response.status, status, "{told}");
+            } else if let Some(part) = expected.strip_prefix("body: ") {
+                assert!(
+                    response.text().contains(part),
+                    "the body lacks {part:?}: {told}"
+                );
+            } else {
+                let (name, value) = expected
+                    .split_once(": ")
+                    .unwrap_or_else(|| panic!("not an expectation: {expected}"));
+                let same = response.fields.all(name).contains(&value);
+                assert!(same, "no `{name}: {value}`: {told}");
+            }
+        }
+    }
+
+    fn connect(
+        &self,
+        proxy: &Proxy,
+        scheme: &str,
+        host: &str,
+        port: &str,
+        with_certificate: bool,
+    ) -> Client {
+        let name = self
+            .ports
+            .get(port)
+            .unwrap_or_else(|| panic!("the example has no port {port}"));
+        let port = proxy.port(name);
+        if scheme == "http" {
+            return Client::tcp(("127.0.0.1", port));
+        }
+        let client: TlsClient = self.authority.client();
+        let client = if with_certificate {
+            client.presenting(&self.clients.issue(&["client"]))
+        } else {
+            client
+        };
+        client.connect(port, host)
+    }
+}
+
+/// Splits a line at spaces, keeping quoted parts whole.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (index, part) in line.split('"').enumerate() {
+        if index % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
