@@ -160,7 +160,7 @@ impl Printer<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use crate::load::NoLoader;
     use crate::load_text;

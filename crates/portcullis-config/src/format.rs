@@ -65,7 +65,7 @@ fn table(table: &mut Table, is_root: bool) {
             }
             Item::Table(inner) => self::table(inner, false),
             Item::ArrayOfTables(items) => {
-                items.iter_mut().for_each(|inner| self::table(inner, false))
+                items.iter_mut().for_each(|inner| self::table(inner, false));
             }
             Item::None => {}
         }

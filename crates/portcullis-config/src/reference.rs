@@ -242,6 +242,7 @@ fn prose(doc: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
     use super::*;
     use crate::load::NoLoader;
     use crate::schema::Line;

@@ -98,7 +98,7 @@ fn too_deep(text: &str) -> Option<usize> {
                 at = bytes[at..]
                     .iter()
                     .position(|b| *b == b'\n')
-                    .map_or(bytes.len(), |n| at + n)
+                    .map_or(bytes.len(), |n| at + n);
             }
             b'"' | b'\'' => at = after_string(bytes, at),
             b'[' | b'{' => {
@@ -149,8 +149,13 @@ struct Converter {
 
 impl Converter {
     fn table(&mut self, table: &DeTable<'_>, depth: usize) -> Table {
+        // The parser puts an empty value where it could not read one; the error is reported, the value never written.
+        let is_real = |value: &DeValue<'_>, span: std::ops::Range<usize>| {
+            !span.is_empty() || matches!(value, DeValue::Table(_) | DeValue::Array(_))
+        };
         let mut entries: Vec<Entry> = table
             .iter()
+            .filter(|(_, value)| is_real(value.get_ref(), value.span()))
             .map(|(key, value)| Entry {
                 key: key.get_ref().to_string(),
                 key_span: Some(Span::new(self.file, key.span())),

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use portcullis_config::{FsLoader, load, render};
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/invalid")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../config/invalid")
+        .canonicalize()
+        .unwrap()
 }
 
 fn cases() -> Vec<PathBuf> {

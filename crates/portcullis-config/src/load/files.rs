@@ -96,7 +96,7 @@ impl<'a> Files<'a> {
         if let Some((_, first)) = self.seen.iter().find(|(seen, _)| *seen == path) {
             let diagnostic = Diagnostic::error(
                 "included-twice",
-                format!("`{}` is included more than once", path.display()),
+                format!("`{}` is included more than once", wanted.path.display()),
             )
             .at(wanted.from, "included again")
             .note(*first, "included here");

@@ -3,6 +3,7 @@
 mod files;
 mod merge;
 mod noise;
+mod slips;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -62,8 +63,9 @@ fn finish(files: files::Files<'_>, loader: &dyn Loader) -> Loaded {
     } = files;
     // Without any text there is nothing to say beyond why.
     if !trees.is_empty() {
-        let (tree, clashes) = merge::merge(trees);
+        let (mut tree, clashes) = merge::merge(trees);
         diagnostics.extend(clashes);
+        diagnostics.extend(slips::take(&mut tree));
         let (config, found) = decode(&tree, &sources, loader);
         diagnostics.extend(found);
         let declared = validate::Declared {

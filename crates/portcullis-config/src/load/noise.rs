@@ -8,6 +8,14 @@ use crate::source::{SourceMap, Span};
 /// Codes that say something is not there.
 const ABSENCES: [&str; 4] = ["missing-key", "no-action", "nothing-served", "empty-list"];
 
+/// Codes about single values, which a line that could not be parsed has by accident.
+const VALUES: [&str; 4] = [
+    "wrong-type",
+    "invalid-value",
+    "missing-unit",
+    "out-of-range",
+];
+
 /// Codes that say a name leads nowhere.
 const DANGLING: [&str; 2] = ["unknown-listener", "unknown-service"];
 
@@ -23,10 +31,21 @@ pub(super) fn drop_echoes(diagnostics: &mut Vec<Diagnostic>, sources: &SourceMap
     let fatal = diagnostics
         .iter()
         .any(|d| d.code == "too-deep" || d.code == "not-utf8");
-    let unread = diagnostics
-        .iter()
-        .any(|d| matches!(d.code, "unreadable-file" | "too-large" | "duplicate-name"));
+    let unread = diagnostics.iter().any(|d| {
+        matches!(
+            d.code,
+            "unreadable-file" | "too-large" | "duplicate-name" | "no-name" | "not-utf8"
+        )
+    });
+    let is_echo = |d: &Diagnostic| {
+        VALUES.contains(&d.code)
+            && d.span
+                .is_some_and(|span| broken.iter().any(|b| same_line(sources, span, *b)))
+    };
     diagnostics.retain(|d| {
+        if is_echo(d) {
+            return false;
+        }
         if ABSENCES.contains(&d.code) {
             let whole_file = d.code == "nothing-served" && (!broken.is_empty() || unread);
             return !(fatal
@@ -52,6 +71,12 @@ fn line_of(sources: &SourceMap, span: Span) -> &str {
     text.get(start..)
         .and_then(|rest| rest.lines().next())
         .unwrap_or_default()
+}
+
+fn same_line(sources: &SourceMap, a: Span, b: Span) -> bool {
+    let text = sources.file(a.file).map_or("", |file| file.text.as_str());
+    let between = text.get(a.start.min(b.start) as usize..a.start.max(b.start) as usize);
+    a.file == b.file && between.is_some_and(|between| !between.contains('\n'))
 }
 
 /// Whether a broken place lies between a table's header and the next one.

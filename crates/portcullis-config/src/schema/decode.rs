@@ -60,7 +60,13 @@ impl<T: Section> Value for T {
                 value
             }
             (_, Some((_, read))) => read(node, cx),
-            (_, None) => cx.wrong_type(node, "a table", None),
+            (_, None) => {
+                let first = T::description()
+                    .fields
+                    .first()
+                    .map(|field| format!("a table: {{ {} = ... }}", field.key));
+                cx.wrong_type(node, "a table", first.as_deref())
+            }
         }
     }
 
@@ -150,6 +156,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) span: Option<Span>,
     known: Vec<&'static str>,
     later: &'static [&'static str],
+    absent: Vec<(&'static [&'static str], Diagnostic)>,
 }
 
 impl<'a> Reader<'a> {
@@ -159,6 +166,7 @@ impl<'a> Reader<'a> {
             span,
             known: Vec::new(),
             later: &[],
+            absent: Vec::new(),
         }
     }
 
@@ -177,35 +185,123 @@ impl<'a> Reader<'a> {
         self.later = keys;
     }
 
-    pub(crate) fn missing<T>(&self, key: &str, cx: &mut Context<'_>) -> Option<T> {
-        cx.report(
-            Diagnostic::error("missing-key", format!("the key `{key}` is missing"))
-                .at(self.span, format!("needs `{key}`")),
-        );
+    /// Reports that a key is missing.
+    pub(crate) fn missing<T>(&mut self, keys: &'static [&'static str]) -> Option<T> {
+        let key = keys.first().copied().unwrap_or_default();
+        let diagnostic = Diagnostic::error("missing-key", format!("the key `{key}` is missing"))
+            .at(self.span, format!("needs `{key}`"));
+        self.lacks(keys, diagnostic);
         None
+    }
+
+    /// Reports that all of some keys are missing, unless one of them was misspelt or one of a later version is there instead:
+    /// then the reason is reported already.
+    pub(crate) fn lacks(&mut self, keys: &'static [&'static str], diagnostic: Diagnostic) {
+        self.absent.push((keys, diagnostic));
     }
 
     /// Reports every key that nothing asked for.
     pub(crate) fn finish(self, cx: &mut Context<'_>) {
+        let mut meant = Vec::new();
+        let mut has_later = false;
         for entry in &self.table.entries {
-            if !self.known.contains(&entry.key.as_str()) {
-                cx.report(self.unknown(entry));
+            let key = entry.key.as_str();
+            if self.known.contains(&key) {
+                continue;
+            }
+            has_later |= self.later.contains(&key);
+            let near = meant_key(key, &self.known);
+            meant.extend(near);
+            cx.report(self.unknown(entry, near));
+        }
+        for (keys, diagnostic) in self.absent {
+            if !has_later && !keys.iter().any(|key| meant.contains(key)) {
+                cx.report(diagnostic);
             }
         }
     }
 
-    fn unknown(&self, entry: &Entry) -> Diagnostic {
+    fn unknown(&self, entry: &Entry, near: Option<&str>) -> Diagnostic {
         let key = entry.key.as_str();
         if self.later.contains(&key) {
             return not_yet(&format!("`{key}`"), entry.key_span);
         }
         let diagnostic = Diagnostic::error("unknown-key", format!("unknown key {}", quoted(key)))
             .at(entry.key_span, "not known here");
-        match nearest(key, self.known.iter().copied()) {
+        match near {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help(format!("the keys here are {}", self.known.join(", "))),
         }
     }
+}
+
+/// The key that was meant: the nearest by spelling, or the one that does what a key of this name does in other proxies.
+fn meant_key<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    const ELSEWHERE: &[(&str, &[&str])] = &[
+        (
+            "threads",
+            &["worker_processes", "nbthread", "workers", "concurrency"],
+        ),
+        ("max_connections", &["maxconn", "worker_connections"]),
+        (
+            "shutdown_timeout",
+            &["hard_stop_after", "grace_period", "drain_timeout"],
+        ),
+        ("bind", &["listen", "address", "addr", "port", "entrypoint"]),
+        ("address", &["addr", "url", "host", "server"]),
+        ("tls", &["ssl", "certificates", "https"]),
+        ("cert", &["certificate", "crt", "ssl_certificate", "chain"]),
+        ("key", &["private_key", "ssl_certificate_key"]),
+        ("hosts", &["host", "server_name", "domain", "domains"]),
+        ("path", &["location", "prefix", "path_prefix", "uri"]),
+        (
+            "service",
+            &[
+                "backend",
+                "upstream",
+                "proxy_pass",
+                "proxy",
+                "use_backend",
+                "target",
+            ],
+        ),
+        (
+            "servers",
+            &[
+                "server",
+                "upstreams",
+                "endpoints",
+                "backends",
+                "targets",
+                "addresses",
+            ],
+        ),
+        ("balance", &["lb", "load_balancing", "algorithm", "policy"]),
+        (
+            "health",
+            &["check", "healthcheck", "health_check", "option_httpchk"],
+        ),
+        ("respond", &["return", "response", "static_response"]),
+        ("redirect", &["rewrite_to", "redirection", "redir"]),
+        ("timeouts", &["timeout"]),
+        ("trusted_proxies", &["set_real_ip_from", "real_ip"]),
+        ("service", &["services"]),
+        (
+            "listener",
+            &["listeners", "server", "frontend", "entrypoints"],
+        ),
+        ("service", &["backend", "upstream"]),
+        ("defaults", &["timeouts"]),
+    ];
+    nearest(key, known.iter().copied()).or_else(|| {
+        let plain = key.to_ascii_lowercase().replace('-', "_");
+        let names = |(_, names): &&(&str, &[&str])| names.contains(&plain.as_str());
+        let here = |meant: &str| known.iter().copied().find(|known| *known == meant);
+        ELSEWHERE
+            .iter()
+            .filter(names)
+            .find_map(|(meant, _)| here(meant))
+    })
 }
 
 /// The error for what a later version will have.
@@ -215,7 +311,7 @@ pub(crate) fn not_yet(what: &str, span: Option<Span>) -> Diagnostic {
         format!("{what} is not supported by this version"),
     )
     .at(span, "not supported yet")
-    .help("remove it; accepting it without effect would be worse")
+    .help("remove it; what has no effect is refused rather than ignored")
 }
 
 /// Reads `key = default` as if the operator had written it, but without a place.
@@ -253,7 +349,11 @@ fn forget_places(node: Node) -> Node {
 
 /// A section that is not written at all.
 pub(crate) fn absent<T: Section>(cx: &mut Context<'_>) -> Option<T> {
-    T::read(&mut Reader::new(&Table::default(), None), cx)
+    let table = Table::default();
+    let mut reader = Reader::new(&table, None);
+    let value = T::read(&mut reader, cx);
+    reader.finish(cx);
+    value
 }
 
 pub(crate) fn in_range<T: TryInto<u64> + Copy>(
@@ -347,39 +447,53 @@ pub(crate) trait Text: Sized {
     const WHAT: &'static str;
     /// One such, without quotes.
     const EXAMPLE: &'static str;
-    /// The unit to suggest when a bare number is written.
+    /// The unit that a bare number lacks, if that is what it lacks.
     const UNIT: Option<&'static str> = None;
 
     fn parse(text: &str) -> Result<Self, Invalid>;
 
     fn print(&self) -> String;
+
+    /// What to write instead of a bare number.
+    fn instead_of(number: u64) -> Option<String> {
+        Self::UNIT.map(|unit| format!("write \"{number}{unit}\" if that is what you mean"))
+    }
 }
 
 /// Reads a [`Text`], with its own words for a bare number.
 pub(crate) fn decode_text<T: Text>(node: &Node, cx: &mut Context<'_>) -> Option<T> {
-    match (&node.kind, T::UNIT) {
-        (Kind::Text(text), _) => {
-            T::parse(text).map_or_else(|error| cx.invalid(node, text, error), Some)
-        }
-        (Kind::Integer(Some(number)), Some(unit)) if *number >= 0 => {
-            let message = format!(
-                "`{number}` has no unit; {} is written as a string with one",
-                T::WHAT
-            );
-            cx.report(
-                Diagnostic::error("missing-unit", message)
-                    .at(node.span, "a bare number")
-                    .help(format!("write \"{number}{unit}\" if that is what you mean")),
-            );
-            None
-        }
+    match &node.kind {
+        Kind::Text(text) => T::parse(text).map_or_else(|error| cx.invalid(node, text, error), Some),
+        Kind::Integer(Some(number)) => bare_number::<T>(node, *number, cx),
         _ => cx.wrong_type(node, T::WHAT, Some(&text_literal(T::EXAMPLE))),
     }
 }
 
+fn bare_number<T: Text>(node: &Node, number: i64, cx: &mut Context<'_>) -> Option<T> {
+    let help = u64::try_from(number).ok().and_then(T::instead_of);
+    let diagnostic = match T::UNIT {
+        Some(_) => Diagnostic::error(
+            "missing-unit",
+            format!(
+                "`{number}` has no unit; {} is written as a string with one",
+                T::WHAT
+            ),
+        )
+        .at(node.span, "a bare number"),
+        None => Diagnostic::error(
+            "wrong-type",
+            format!("expected {}, found an integer", T::WHAT),
+        )
+        .at(node.span, "this is an integer"),
+    };
+    let example = || format!("write it as {}", text_literal(T::EXAMPLE));
+    cx.report(diagnostic.help(help.unwrap_or_else(example)));
+    None
+}
+
 /// Makes a type that reads from a string one that a key can have.
 macro_rules! text_value {
-    ($Type:ty, $what:literal, $example:literal $(, unit $unit:literal)?) => {
+    ($Type:ty, $what:literal, $example:literal $(, unit $unit:literal)? $(, number $number:expr)?) => {
         impl $crate::schema::Text for $Type {
             const WHAT: &'static str = $what;
             const EXAMPLE: &'static str = $example;
@@ -392,6 +506,11 @@ macro_rules! text_value {
             fn print(&self) -> String {
                 self.to_string()
             }
+
+            $(fn instead_of(number: u64) -> Option<String> {
+                let instead: fn(u64) -> Option<String> = $number;
+                instead(number)
+            })?
         }
 
         $crate::schema::text_value!(@value $Type);
@@ -416,7 +535,9 @@ macro_rules! text_value {
 }
 pub(crate) use text_value;
 
-text_value!(crate::values::ByteSize, "a size", "8KiB", unit "B");
+text_value!(crate::values::ByteSize, "a size", "8KiB", unit "B", number |number| {
+    Some(format!("write \"{}\" if that is what you mean", crate::values::ByteSize(number)))
+});
 text_value!(crate::values::ByteRate, "a rate of bytes", "240B/s", unit "B/s");
 text_value!(crate::values::Rate, "a rate", "50/s", unit "/s");
 text_value!(crate::values::Percent, "a percentage", "20%", unit "%");
@@ -425,7 +546,16 @@ text_value!(crate::values::MethodName, "a method", "GET");
 text_value!(crate::values::FieldName, "a header name", "x-request-id");
 text_value!(crate::values::FieldValue, "a header value", "no-store");
 text_value!(crate::values::Token, "a token", "websocket");
-text_value!(crate::values::Bind, "an address to listen on", "0.0.0.0:80");
+text_value!(
+    crate::values::Bind,
+    "an address to listen on",
+    "0.0.0.0:80",
+    number | number | {
+        Some(format!(
+            "write \":{number}\" to listen on this port of all addresses"
+        ))
+    }
+);
 text_value!(crate::values::Address, "an address", "127.0.0.1:8080");
 text_value!(crate::values::Network, "a network", "10.0.0.0/8");
 text_value!(
@@ -451,6 +581,13 @@ impl Text for Duration {
 
     fn print(&self) -> String {
         crate::values::format_duration(*self)
+    }
+
+    fn instead_of(number: u64) -> Option<String> {
+        let seconds = Self::from_secs(number.min(1 << 40)).print();
+        Some(format!(
+            "write \"{seconds}\" if that is in seconds, \"{number}ms\" if it is in milliseconds"
+        ))
     }
 }
 
@@ -565,7 +702,8 @@ impl<K: Text + Eq, V: Value> Value for Vec<(Val<K>, Val<V>)> {
 
     fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
         let Kind::Table(table) = &node.kind else {
-            return cx.wrong_type(node, "a table", None);
+            let example = format!("a table: {{ {} = ... }}", K::EXAMPLE);
+            return cx.wrong_type(node, "a table", Some(&example));
         };
         let mut found: Self = Vec::new();
         for entry in &table.entries {
@@ -670,12 +808,55 @@ pub(crate) fn word(
             format!("{} is not one of {list}", quoted(text)),
         )
         .at(node.span, "");
-        cx.report(match nearest(text, words.iter().copied()) {
+        cx.report(match meant_word(text, words) {
             Some(near) => diagnostic.help(format!("did you mean \"{near}\"?")),
             None => diagnostic,
         });
     }
     found
+}
+
+/// The word that was meant: the nearest by spelling, or the one other proxies have another word for.
+fn meant_word(text: &str, words: &[&'static str]) -> Option<&'static str> {
+    const ELSEWHERE: &[(&str, &[&str])] = &[
+        (
+            "least-requests",
+            &[
+                "leastconn",
+                "least_conn",
+                "least-connections",
+                "least_request",
+            ],
+        ),
+        ("round-robin", &["rr", "static-rr"]),
+        ("debug", &["verbose", "notice"]),
+        (
+            "error",
+            &["err", "crit", "critical", "emerg", "alert", "fatal"],
+        ),
+        ("warn", &["warning"]),
+        ("haproxy", &["httplog"]),
+        ("combined", &["common", "clf", "apache", "nginx", "main"]),
+        ("required", &["require", "on", "always", "verify"]),
+        ("optional", &["optional_no_ca", "request"]),
+        (
+            "1.2",
+            &["TLSv1.2", "tls1.2", "TLS1.2", "tlsv1.2", "1.1", "1.0"],
+        ),
+        ("1.3", &["TLSv1.3", "tls1.3", "TLS1.3", "tlsv1.3"]),
+        ("connect", &["conn-failure", "connect-failure", "error"]),
+        ("reset", &["empty-response", "refused-stream"]),
+        (
+            "http/1.1",
+            &["http1", "http/1", "h1", "http", "HTTP/1.1", "1.1"],
+        ),
+    ];
+    let here = |meant: &str| words.iter().copied().find(|word| *word == meant);
+    let other = ELSEWHERE
+        .iter()
+        .filter(|(_, names)| names.contains(&text))
+        .find_map(|(meant, _)| here(meant));
+    other.or_else(|| nearest(text, words.iter().copied()))
 }
 
 /// Declares a table: each key once, with text, type, bounds and default.
@@ -698,6 +879,7 @@ macro_rules! section {
         }
 
         impl $crate::schema::Section for $Name {
+            #[allow(clippy::vec_init_then_push, reason = "some keys add none or several")]
             fn description() -> $crate::schema::Description {
                 let mut fields = Vec::new();
                 $($crate::schema::section!(@describe fields $mode $field ($Type) concat!($($field_doc, "\n"),+), ($($range)?) ($($default)?));)*
@@ -710,6 +892,7 @@ macro_rules! section {
                 Some(Self { $($field: $field?,)* })
             }
 
+            #[allow(clippy::vec_init_then_push, reason = "some keys add none or several")]
             fn lines(&self) -> Vec<$crate::schema::Line> {
                 let mut lines = Vec::new();
                 $($crate::schema::section!(@lines lines self $mode $field);)*
@@ -782,7 +965,7 @@ macro_rules! section {
             Some(node) => <$Type as $crate::schema::Value>::decode(node, $cx)
                 $(.and_then(|value| $crate::schema::decode::in_range(value, &$range, node, $cx)))?
                 .map(|value| $crate::schema::Val::written(value, node.span)),
-            None => $reader.missing(stringify!($field), $cx),
+            None => $reader.missing(&[stringify!($field)]),
         }
     };
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Context, Out, Shape, Value, section};
 use crate::tree::{Kind, Node};
-use crate::values::{Invalid, StatusSet, quoted};
+use crate::values::{Invalid, StatusSet, character, quoted};
 
 section! {
     /// Regular checks of every server. One of `http` and `tcp` says how.
@@ -107,7 +107,7 @@ pub(crate) fn check_target(text: &str) -> Result<(), Invalid> {
     {
         Some((at, c)) => Err(Invalid::new(format!(
             "{} cannot be in a request target",
-            quoted(&c.to_string())
+            character(c)
         ))
         .at(at..at + c.len_utf8())),
         None => Ok(()),

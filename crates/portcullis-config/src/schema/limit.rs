@@ -95,7 +95,7 @@ fn header(table: &Table, node: &Node, cx: &mut Context<'_>) -> Option<RateKey> {
     let mut reader = super::Reader::new(table, node.span);
     let key = match reader.take("header") {
         Some(node) => FieldName::decode(node, cx).map(RateKey::Header),
-        None => reader.missing("header", cx),
+        None => reader.missing(&["header"]),
     };
     reader.finish(cx);
     key

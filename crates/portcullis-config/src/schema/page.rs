@@ -91,12 +91,18 @@ pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
     )
 }
 
+/// As a key of `[errors]`.
 impl Text for Status {
-    const WHAT: &'static str = "a status";
+    const WHAT: &'static str = "a status from 400 to 599";
     const EXAMPLE: &'static str = "503";
 
     fn parse(text: &str) -> Result<Self, Invalid> {
-        text.parse()
+        let help = "pages are replaced by status, from 400 to 599, each by itself";
+        let status: Self = text.parse().map_err(|error: Invalid| error.help(help))?;
+        if status.code() < 400 {
+            return Err(Invalid::new(format!("{status} is not an error")).help(help));
+        }
+        Ok(status)
     }
 
     fn print(&self) -> String {

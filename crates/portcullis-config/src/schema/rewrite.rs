@@ -1,6 +1,7 @@
 //! `rewrite` of a route: what is changed on the way.
 
 use super::{Context, Out, Shape, Val, Value, section};
+use crate::diagnostic::Diagnostic;
 use crate::tree::{Kind, Node};
 use crate::values::{FieldName, PathPrefix, Template};
 
@@ -50,11 +51,15 @@ impl Value for StripPrefix {
     fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
         match &node.kind {
             Kind::Boolean(true) => Some(Self::Matched),
-            Kind::Boolean(false) => cx.wrong_type(
-                node,
-                "true or a prefix",
-                Some("true, or leave it out to keep the prefix"),
-            ),
+            Kind::Boolean(false) => {
+                let diagnostic = Diagnostic::error(
+                    "invalid-value",
+                    "`strip_prefix` is true or a prefix, not false",
+                )
+                .at(node.span, "");
+                cx.report(diagnostic.help("leave it out to keep the prefix"));
+                None
+            }
             _ => PathPrefix::decode(node, cx).map(Self::Path),
         }
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::{
     Admin, Errors, Global, Listener, Log, Route, Service, Timeouts, Val, section, text_value,
 };
-use crate::values::{Invalid, quoted};
+use crate::values::{Invalid, character, quoted};
 
 section! {
     /// The file as a whole. Strings are quoted; durations and sizes are strings with units; a list of one value may be written as the
@@ -53,7 +53,7 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.:@".contains(c);
         if let Some((at, c)) = text.char_indices().find(|(_, c)| !allowed(*c)) {
-            return Err(Invalid::new(format!("{} is not a name: {} is not allowed in one", quoted(text), quoted(&c.to_string())))
+            return Err(Invalid::new(format!("{} is not a name: {} is not allowed in one", quoted(text), character(c)))
                 .help("names are made of letters, digits, `-`, `_`, `.`, `:` and `@`, because commands and metrics carry them")
                 .at(at..at + c.len_utf8()));
         }

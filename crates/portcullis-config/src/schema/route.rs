@@ -188,16 +188,17 @@ impl RouteAction {
             });
         }
         match written.as_slice() {
-            [] => cx.report(
-                Diagnostic::error(
+            [] => {
+                let diagnostic = Diagnostic::error(
                     "no-action",
                     "the route does not say what becomes of its requests",
                 )
                 .at(reader.span, "this route")
                 .help(
                     "give it one of `service = \"...\"`, `redirect = { ... }`, `respond = { ... }`",
-                ),
-            ),
+                );
+                reader.lacks(&["service", "redirect", "respond"], diagnostic);
+            }
             [first, second, ..] => cx.report(
                 Diagnostic::error(
                     "two-actions",

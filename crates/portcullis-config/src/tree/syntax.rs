@@ -35,31 +35,108 @@ fn one(message: &str, span: Span, text: &str, tree: &Table) -> Diagnostic {
         .get(span.start as usize..span.end as usize)
         .unwrap_or_default();
     if message == "duplicate key" {
-        return duplicate(written, span, tree);
+        return duplicate(written, span, text, tree);
     }
     let (what, expected) = match message.split_once(", expected ") {
         Some((what, expected)) => (what, Some(expected)),
         None => (message, None),
     };
+    let line = line_at(text, span.start as usize);
+    if let Some(value) = unquoted(what, &line) {
+        let start = line.start + line.text.find(value).unwrap_or(0);
+        return Diagnostic::error(
+            "syntax",
+            format!("{} is not quoted", crate::values::quoted(value)),
+        )
+        .at(
+            Span::new(span.file, start..start + value.len()),
+            "text is written in quotes",
+        )
+        .help(format!("write \"{value}\""));
+    }
     let label = expected
         .filter(|e| *e != "nothing")
-        .map(|e| format!("expected {e}"))
-        .unwrap_or_default();
-    let diagnostic = Diagnostic::error("syntax", lower(what)).at(span, label);
-    match hint(what, written, text, span.start as usize) {
+        .map(|e| format!("expected {e}"));
+    let diagnostic = Diagnostic::error("syntax", lower(what)).at(span, label.unwrap_or_default());
+    match hint(line.text) {
         Some(help) => diagnostic.help(help),
         None => diagnostic,
     }
 }
 
-fn duplicate(written: &str, span: Span, tree: &Table) -> Diagnostic {
+/// One line and where it starts.
+struct Line<'a> {
+    start: usize,
+    text: &'a str,
+}
+
+fn line_at(text: &str, at: usize) -> Line<'_> {
+    let start = text
+        .get(..at)
+        .and_then(|before| before.rfind('\n'))
+        .map_or(0, |n| n + 1);
+    Line {
+        start,
+        text: text
+            .get(start..)
+            .and_then(|rest| rest.lines().next())
+            .unwrap_or_default(),
+    }
+}
+
+/// The value of `key = value` when it is plain text that only lacks its quotes.
+fn unquoted<'a>(what: &str, line: &Line<'a>) -> Option<&'a str> {
+    let about_value = [
+        "string values must be quoted",
+        "invalid float",
+        "invalid integer",
+        "invalid datetime",
+        "invalid boolean",
+    ];
+    if !about_value.iter().any(|about| what.contains(about)) && !what.contains("date") {
+        return None;
+    }
+    let (_, value) = line.text.split_once('=')?;
+    let value = value.split('#').next()?.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "./:-_*@%+".contains(c);
+    (!value.is_empty() && value.chars().all(plain)).then_some(value)
+}
+
+fn duplicate(written: &str, span: Span, text: &str, tree: &Table) -> Diagnostic {
+    let line = line_at(text, span.start as usize);
+    let header = line.text.split('#').next().unwrap_or_default().trim();
+    if header.starts_with('[') {
+        let message = format!("{} is written twice", crate::values::quoted(header));
+        return Diagnostic::error("duplicate-key", message)
+            .at(span, "second time here")
+            .note(
+                first_header(text, header, line.start, span),
+                "first time here",
+            )
+            .help("put all keys of a table under one header");
+    }
     let key = written.trim_matches(['"', '\'']);
     let mut first = None;
     last_before(tree, key, span.start, &mut first);
-    Diagnostic::error("duplicate-key", format!("`{key}` is written twice"))
-        .at(span, "second time here")
-        .note(first, "first time here")
-        .help("remove one of the two; TOML does not merge repeated keys or tables")
+    Diagnostic::error(
+        "duplicate-key",
+        format!("{} is written twice", crate::values::quoted(key)),
+    )
+    .at(span, "second time here")
+    .note(first, "first time here")
+    .help("remove one of the two")
+}
+
+/// The line before `limit` with the same header.
+fn first_header(text: &str, header: &str, limit: usize, span: Span) -> Option<Span> {
+    let mut start = 0;
+    for line in text.get(..limit)?.split_inclusive('\n') {
+        if line.split('#').next().unwrap_or_default().trim() == header {
+            return Some(Span::new(span.file, start..start + line.trim_end().len()));
+        }
+        start += line.len();
+    }
+    None
 }
 
 /// The nearest key of this name written before `limit`, which is the one the parser kept.
@@ -87,38 +164,26 @@ fn last_before(table: &Table, key: &str, limit: u32, best: &mut Option<Span>) {
 }
 
 /// Help for what people who come from other formats write.
-fn hint(what: &str, written: &str, text: &str, at: usize) -> Option<String> {
-    let line_start = text.get(..at)?.rfind('\n').map_or(0, |n| n + 1);
-    let line = text
-        .get(line_start..)?
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .trim();
+fn hint(line: &str) -> Option<String> {
+    let line = line.trim();
     if line.ends_with(';') {
-        return Some("TOML has no `;` at the end of a line".to_owned());
+        return Some("TOML has no `;` at the end of a line; write `key = value`".to_owned());
     }
-    if line.ends_with('{') && !line.contains('=') {
+    if (line.ends_with('{') && !line.contains('=')) || line == "}" {
         return Some(
             "TOML has no blocks in braces; write `[section]` on a line of its own".to_owned(),
         );
     }
-    if line.starts_with("//") {
+    if line.starts_with("//") || line.starts_with(';') {
         return Some("comments begin with `#`".to_owned());
     }
-    if !line.contains('=') && line.split_once(':').is_some_and(|(key, _)| !key.is_empty()) {
-        return Some("keys and values are joined by `=`: write `key = value`".to_owned());
+    if !line.contains('=') && !line.starts_with('[') {
+        let colon = line.split_once(':').is_some_and(|(key, _)| !key.is_empty());
+        let space = line.split_once(' ').is_some();
+        return (colon || space)
+            .then(|| "keys and values are joined by `=`: write `key = value`".to_owned());
     }
-    let unquoted = what.contains("string values must be quoted")
-        || what.contains("invalid")
-        || what.contains("missing");
-    let bare = |w: &str| {
-        !w.is_empty()
-            && w.chars()
-                .all(|c| c.is_ascii_alphanumeric() || "./:-_".contains(c))
-    };
-    (unquoted && bare(written) && line.contains('='))
-        .then(|| format!("text is written in quotes: \"{written}\""))
+    None
 }
 
 fn lower(message: &str) -> String {

@@ -225,19 +225,20 @@ fn limits(check: &mut Check<'_>, listener: &Val<Listener>) {
 fn served(check: &mut Check<'_>) {
     let config = check.config;
     if check.declared.listeners.is_empty() {
+        let start = Span::new(crate::source::FileId(0), 0..0);
         check.report(
             Diagnostic::error("nothing-served", "the configuration has no listener, so nothing would be served")
-                .help("the least is a listener, a route and a service: [listener.web] bind = \":8080\"; [[route]] service = \"app\"; [service.app] servers = [\"127.0.0.1:3000\"]"),
+                .at(start, "")
+                .help("this is the least that serves something:\n[listener.web]\nbind = \":8080\"\n[[route]]\nservice = \"app\"\n[service.app]\nservers = [\"127.0.0.1:3000\"]"),
         );
         return;
     }
     for listener in &config.listeners {
+        // An empty list of listeners is reported by itself.
         let served = |name: &str| {
             config.routes.iter().any(|route| {
-                route
-                    .listeners
-                    .as_ref()
-                    .is_none_or(|l| l.iter().any(|one| one.value == name))
+                let own = route.listeners.as_ref().filter(|own| !own.is_empty());
+                own.is_none_or(|own| own.iter().any(|one| one.value == name))
             })
         };
         if listener.redirect_https.value == RedirectHttps::Off && !served(&listener.name.value) {

@@ -1,4 +1,4 @@
-//! Logs, administration, error pages and time-outs.
+//! Logs, administration and time-outs.
 
 use super::Check;
 use crate::diagnostic::Diagnostic;
@@ -7,7 +7,6 @@ use crate::schema::{AccessFormat, Val};
 pub(super) fn check(check: &mut Check<'_>) {
     access_log(check);
     admin_paths(check);
-    error_pages(check);
     deadlines(check);
 }
 
@@ -62,19 +61,6 @@ fn admin_paths(check: &mut Check<'_>) {
                 Diagnostic::error("contradiction", message)
                     .at(path.span.or(first.span), "")
                     .note(first.span.filter(|_| path.span.is_some()), "first one here"),
-            );
-        }
-    }
-}
-
-fn error_pages(check: &mut Check<'_>) {
-    let config = check.config;
-    for (status, _) in &config.errors {
-        if status.code() < 400 {
-            let message = format!("{} is not an error", status.value);
-            check.report(
-                Diagnostic::error("out-of-range", message)
-                    .at(status.span, "error pages are for 400 to 599"),
             );
         }
     }

@@ -4,7 +4,7 @@
 //! routes that name methods; then more header conditions; then order in the file. So a route is dead for a host exactly when
 //! earlier ones with the same host and path take all its methods under conditions that hold whenever its own do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::Check;
 use crate::diagnostic::Diagnostic;
@@ -15,29 +15,40 @@ use crate::values::{FieldName, HostPattern, PathPattern};
 /// Where routes compete: the same host pattern (`None` is any) and the same path.
 type Place<'a> = (Option<&'a HostPattern>, &'a PathPattern);
 
+/// A host for which a route never matches, and the routes that take its requests.
+struct Dead<'a> {
+    host: Option<&'a HostPattern>,
+    span: Option<Span>,
+    winners: Vec<&'a Val<Route>>,
+}
+
 pub(super) fn check(check: &mut Check<'_>) {
     let config = check.config;
     let everything = PathPattern::Prefix("/".into());
     let mut earlier: HashMap<Place<'_>, Vec<&Val<Route>>> = HashMap::new();
-    for (index, route) in config.routes.iter().enumerate() {
-        if !is_whole(check, index) {
+    for route in &config.routes {
+        if !is_whole(check, route) {
             continue;
         }
         let path = route.path.as_ref().map_or(&everything, |path| &path.value);
         let mut dead = Vec::new();
         for (host, span) in hosts(route) {
             let place = earlier.entry((host, path)).or_default();
-            if let Some(winner) = winner(check, place, route) {
-                dead.push((host, span, winner));
+            let winners = winners(check, place, route);
+            if !winners.is_empty() {
+                dead.push(Dead {
+                    host,
+                    span,
+                    winners,
+                });
             }
             place.push(route);
         }
-        if dead.len() == hosts(route).len() {
+        if !dead.is_empty() && dead.len() == hosts(route).len() {
             shadowed(check, route, &dead);
         } else {
-            dead.iter().for_each(|(host, span, winner)| {
-                duplicate_host(check, route, *host, *span, winner)
-            });
+            dead.iter()
+                .for_each(|dead| duplicate_host(check, route, dead));
         }
         redirected(check, route);
     }
@@ -54,45 +65,56 @@ fn hosts(route: &Route) -> Vec<(Option<&HostPattern>, Option<Span>)> {
 }
 
 /// Whether all conditions of a route could be read; without one of them it looks wider than it is.
-fn is_whole(check: &Check<'_>, index: usize) -> bool {
-    let routes = &check.config.routes;
-    let Some(start) = routes.get(index).and_then(|route| route.span) else {
+fn is_whole(check: &Check<'_>, route: &Val<Route>) -> bool {
+    let Some(start) = route.span else {
         return false;
     };
-    let end = routes
-        .iter()
-        .filter_map(|route| route.span)
-        .filter(|span| span.file == start.file && span.start > start.start);
-    let end = end.map(|span| span.start).min().unwrap_or(u32::MAX);
+    let text = check
+        .sources
+        .file(start.file)
+        .map_or("", |file| file.text.as_str());
+    let rest = text.get(start.end as usize..).unwrap_or_default();
+    let next = rest.match_indices("\n[").find(|(at, _)| {
+        !rest
+            .get(at + 2..)
+            .is_some_and(|header| header.starts_with("route."))
+    });
+    let length = next.map_or(rest.len(), |(at, _)| at);
+    let end = start
+        .end
+        .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
     check.is_clean(Some(Span { end, ..start }))
 }
 
-/// The route that takes everything this one could, among those of the same place before it.
-fn winner<'a>(
+/// The routes that together take everything this one could, among those of the same place before it; none when something is left.
+fn winners<'a>(
     check: &Check<'_>,
     earlier: &[&'a Val<Route>],
     route: &Route,
-) -> Option<&'a Val<Route>> {
-    let rivals: Vec<&Val<Route>> = earlier
+) -> Vec<&'a Val<Route>> {
+    let rivals = earlier
         .iter()
         .copied()
-        .filter(|rival| on_all_listeners(check, rival, route) && implied(rival, route))
-        .collect();
+        .filter(|rival| on_all_listeners(check, rival, route) && implied(rival, route));
     let Some(methods) = &route.methods else {
-        return rivals.into_iter().find(|rival| rival.methods.is_none());
+        return rivals
+            .filter(|rival| rival.methods.is_none())
+            .take(1)
+            .collect();
     };
-    let taken: HashSet<&str> = rivals
-        .iter()
-        .filter_map(|rival| rival.methods.as_ref())
-        .flat_map(|m| m.iter().map(|m| m.as_str()))
-        .collect();
-    let all = !methods.is_empty() && methods.iter().all(|method| taken.contains(method.as_str()));
-    rivals.into_iter().find(|rival| {
-        all && rival
-            .methods
-            .as_ref()
-            .is_some_and(|m| m.iter().any(|m| methods.contains(m)))
-    })
+    let mut left: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+    let mut winners = Vec::new();
+    for rival in rivals {
+        let Some(taken) = &rival.methods else {
+            continue;
+        };
+        let before = left.len();
+        left.retain(|method| !taken.iter().any(|taken| taken.as_str() == *method));
+        if left.len() < before {
+            winners.push(rival);
+        }
+    }
+    if left.is_empty() { winners } else { Vec::new() }
 }
 
 fn on_all_listeners(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
@@ -123,45 +145,45 @@ fn implied(rival: &Route, route: &Route) -> bool {
     rival.headers.len() == route.headers.len() && rival.headers.iter().all(holds)
 }
 
-fn shadowed(
-    check: &mut Check<'_>,
-    route: &Val<Route>,
-    dead: &[(Option<&HostPattern>, Option<Span>, &Val<Route>)],
-) {
-    let Some((_, _, winner)) = dead.first() else {
-        return;
-    };
-    let mut diagnostic = Diagnostic::error(
-        "shadowed-route",
-        format!("the route `{}` can never match", route.name.value),
-    )
-    .at(route.span, "never reached");
-    let mut shown: Vec<&str> = Vec::new();
-    for (_, _, winner) in dead.iter().take(3) {
-        if !shown.contains(&winner.name.value.as_str()) {
-            diagnostic = diagnostic.note(
-                winner.span,
-                format!("`{}` takes these requests", winner.name.value),
-            );
-            shown.push(&winner.name.value);
+fn shadowed(check: &mut Check<'_>, route: &Val<Route>, dead: &[Dead<'_>]) {
+    let message = format!("the route `{}` can never match", route.name.value);
+    let mut diagnostic =
+        Diagnostic::error("shadowed-route", message).at(route.span, "never reached");
+    let mut winners: Vec<&Val<Route>> = Vec::new();
+    for winner in dead.iter().flat_map(|dead| &dead.winners) {
+        if !winners.iter().any(|known| known.span == winner.span) {
+            winners.push(winner);
         }
     }
-    let only_path = route.hosts.is_none() && route.path.is_none();
-    let help = match only_path {
-        true => format!("both are for any host and path; give `{}` conditions, or remove one of them", winner.name.value),
-        false => "among routes with the same host and path, more conditions win, then the order in the file; move it up with more conditions, or remove it".to_owned(),
+    let what = if winners.len() == 1 {
+        "all of its requests"
+    } else {
+        "some of its requests"
     };
-    check.report(diagnostic.help(help));
+    for winner in winners.iter().take(3) {
+        diagnostic = diagnostic.note(winner.span, format!("`{}` takes {what}", winner.name.value));
+    }
+    check.report(diagnostic.help(remedy(route, &winners)));
 }
 
-fn duplicate_host(
-    check: &mut Check<'_>,
-    route: &Val<Route>,
-    host: Option<&HostPattern>,
-    span: Option<Span>,
-    winner: &Val<Route>,
-) {
-    let Some(host) = host else { return };
+fn remedy(route: &Val<Route>, winners: &[&Val<Route>]) -> String {
+    let [winner] = winners else {
+        return "together they take everything this route is for; remove it, or move it before them".to_owned();
+    };
+    let alike = winner.headers.value == route.headers.value && winner.methods == route.methods;
+    if alike {
+        return "both are for the same requests, and the first one wins; remove one, or give it a path, host, method or header of its own".to_owned();
+    }
+    format!(
+        "neither is more special by the rules, so the first one wins; move this one before `{}`",
+        winner.name.value
+    )
+}
+
+fn duplicate_host(check: &mut Check<'_>, route: &Val<Route>, dead: &Dead<'_>) {
+    let (Some(host), Some(winner)) = (dead.host, dead.winners.first()) else {
+        return;
+    };
     let message = format!(
         "the host `{host}` of the route `{}` is never reached",
         route.name.value
@@ -173,12 +195,12 @@ fn duplicate_host(
         .and_then(|one| one.span);
     check.report(
         Diagnostic::error("duplicate-host", message)
-            .at(span, "never reached by this host")
+            .at(dead.span, "never reached by this host")
             .note(
                 first,
-                format!("`{}` takes it with the same path", winner.name.value),
+                format!("`{}` takes it, with the same path", winner.name.value),
             )
-            .help("remove it from one of the two routes"),
+            .help("remove it from one of the two routes, or give one of them a path of its own"),
     );
 }
 

@@ -128,8 +128,10 @@ fn unix(path: &str) -> Result<PathBuf, Invalid> {
     let path = path.strip_prefix("//").unwrap_or(path);
     if !Path::new(path).is_absolute() {
         return Err(
-            Invalid::new(format!("{} is not an absolute path", quoted(path)))
-                .help("a Unix socket is written \"unix:/run/app.sock\""),
+            Invalid::new(format!("{} is not an absolute path", quoted(path))).help(format!(
+                "write it from the root: \"unix:/{}\"",
+                path.trim_start_matches("./")
+            )),
         );
     }
     if path.contains('\0') || path.ends_with('/') {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{Invalid, quoted};
+use super::{Invalid, character, quoted};
 
 /// The hosts a route is for: one name, or all names below one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,7 +126,8 @@ pub(super) fn dns_name(text: &str) -> Result<Box<str>, Invalid> {
         return Err(Invalid::new(format!(
             "{} is neither an IPv4 address nor a host name",
             quoted(text)
-        )));
+        ))
+        .help("an IPv4 address has four numbers from 0 to 255"));
     }
     Ok(name.into())
 }
@@ -149,7 +150,7 @@ fn label_fault(label: &str) -> String {
             .chars()
             .find(|c| !c.is_ascii_alphanumeric() && *c != '-' && *c != '_')
         {
-            Some(c) => format!("{} is not allowed in one", quoted(&c.to_string())),
+            Some(c) => format!("{} is not allowed in one", character(c)),
             None => format!("the label {} begins or ends with `-`", quoted(label)),
         },
     }

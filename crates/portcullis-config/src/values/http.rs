@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Invalid, quoted};
+use super::{Invalid, character, quoted};
 
 /// Whether a byte may be in a token (RFC 9110 section 5.6.2).
 fn is_token_byte(byte: u8) -> bool {
@@ -26,7 +26,7 @@ fn token(text: &str, what: &str) -> Result<(), Invalid> {
         Some((at, c)) => Err(Invalid::new(format!(
             "{} is not {what}: {} is not allowed in one",
             quoted(text),
-            quoted(&c.to_string())
+            character(c)
         ))
         .at(at..at + c.len_utf8())),
     }
@@ -117,11 +117,10 @@ pub(super) fn check_field_value(text: &str) -> Result<(), Invalid> {
         .char_indices()
         .find(|(_, c)| c.is_control() && *c != '\t')
     {
-        return Err(Invalid::new(format!(
-            "a header value must not hold {}",
-            quoted(&c.to_string())
-        ))
-        .at(at..at + c.len_utf8()));
+        return Err(
+            Invalid::new(format!("a header value must not hold {}", character(c)))
+                .at(at..at + c.len_utf8()),
+        );
     }
     if text.trim_matches([' ', '\t']) != text {
         return Err(

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Invalid, quoted};
+use super::{Invalid, character, quoted};
 
 /// The paths a route is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -150,14 +150,13 @@ fn characters(text: &str) -> Result<(), Invalid> {
             escape(text, bytes, at)?;
         } else if !c.is_ascii() || !is_path_byte(c as u8) {
             let encoded: String = c.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
-            return Err(Invalid::new(format!(
-                "{} cannot be in a path as it is",
-                quoted(&c.to_string())
-            ))
-            .help(format!(
-                "requests carry it percent-encoded; write `{encoded}`"
-            ))
-            .at(at..at + c.len_utf8()));
+            return Err(
+                Invalid::new(format!("{} cannot be in a path as it is", character(c)))
+                    .help(format!(
+                        "requests carry it percent-encoded; write `{encoded}`"
+                    ))
+                    .at(at..at + c.len_utf8()),
+            );
         }
     }
     Ok(())
