@@ -2,6 +2,7 @@
 
 mod tried;
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicI32;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -17,29 +18,21 @@ use crate::{ServerId, ServiceId, WorkerId};
 #[derive(Debug)]
 pub(crate) struct Rotation {
     shards: Shards<Box<[AtomicI32]>>,
-    servers: usize,
 }
 
 impl Rotation {
-    pub(crate) fn new(workers: usize, servers: usize) -> Self {
+    pub(crate) fn new(workers: usize) -> Self {
         Self {
             shards: Shards::new(workers),
-            servers,
         }
-    }
-
-    #[inline]
-    fn of(&self, worker: WorkerId) -> &[AtomicI32] {
-        self.shards.of_or(worker, || {
-            (0..self.servers).map(|_| AtomicI32::new(0)).collect()
-        })
     }
 }
 
 /// Picks the server for the next try, or `None` if no eligible one is left untried.
 ///
-/// `chance` is any random number; it only settles ties, so that workers and proxies do not move in step.
-/// Servers that are down, drained, in maintenance, unresolved or of weight 0 are never picked, nor are `tried` ones.
+/// `chance` is any random number; it decides where a worker's very first turn falls, so that workers and proxies
+/// that start together do not all begin with the same server. Servers that are down, drained, in maintenance,
+/// unresolved or of weight 0 are never picked, nor are `tried` ones.
 #[must_use]
 #[inline]
 pub fn pick(
@@ -59,87 +52,94 @@ pub fn pick(
         let usable = only.is_eligible() && !tried.contains(wanted.first_server);
         return usable.then_some(wanted.first_server);
     }
+    let shards = &live.rotations.get(service.index())?.shards;
     let candidates = Candidates {
         first,
         servers,
-        turns: live.rotations.get(service.index())?.of(worker),
+        turns: shards.of_or(worker, || first_turns(servers, chance)),
         tried,
-        start: ((u64::from(chance) * servers.len() as u64) >> 32) as usize,
     };
-    match wanted.balance {
+    let position = match wanted.balance {
         Balance::RoundRobin => candidates.next_in_turn(|_, _| true),
         Balance::LeastRequests => candidates.least_loaded(),
+    };
+    position.map(|position| ServerId::new(first + position))
+}
+
+/// The turns of a worker that has already taken some number of them.
+fn first_turns(servers: &[Arc<ServerLive>], chance: u32) -> Box<[AtomicI32]> {
+    let turns: Box<[AtomicI32]> = servers.iter().map(|_| AtomicI32::new(0)).collect();
+    let candidates = Candidates {
+        first: 0,
+        servers,
+        turns: &turns,
+        tried: &Tried::none(),
+    };
+    for _ in 0..chance as usize % servers.len().max(1) {
+        candidates.next_in_turn(|_, _| true);
     }
+    turns
 }
 
 /// The servers of one service as one pick sees them.
 struct Candidates<'a> {
     first: usize,
-    servers: &'a [std::sync::Arc<ServerLive>],
+    servers: &'a [Arc<ServerLive>],
     turns: &'a [AtomicI32],
     tried: &'a Tried,
-    /// Where walks begin, which decides ties.
-    start: usize,
 }
 
-struct Candidate<'a> {
-    id: ServerId,
-    server: &'a ServerLive,
-    weight: u32,
-    turn: &'a AtomicI32,
-}
-
-impl<'a> Candidates<'a> {
+impl Candidates<'_> {
+    /// Weight of the server at `position` if it may be picked, else 0.
     #[inline]
-    fn eligible(&self) -> impl Iterator<Item = Candidate<'a>> + use<'a, '_> {
-        let positions = (self.start..self.servers.len()).chain(0..self.start);
-        positions.filter_map(|position| {
-            let server = self.servers.get(position)?;
-            let weight = server.eligible_weight();
-            let id = ServerId::new(self.first + position);
-            (weight > 0 && !self.tried.contains(id)).then_some(())?;
-            Some(Candidate {
-                id,
-                server,
-                weight,
-                turn: self.turns.get(position)?,
-            })
-        })
+    fn weight(&self, position: usize, server: &ServerLive) -> u32 {
+        let weight = server.eligible_weight();
+        if weight > 0 && self.tried.contains(ServerId::new(self.first + position)) {
+            return 0;
+        }
+        weight
     }
 
     /// Smooth weighted round-robin among those that `fits`: everyone gains its weight, the richest is picked and
     /// pays what all gained. Over any sum-of-weights picks each is picked weight times, evenly spaced.
     #[inline]
-    fn next_in_turn(&self, fits: impl Fn(&ServerLive, u32) -> bool) -> Option<ServerId> {
+    fn next_in_turn(&self, fits: impl Fn(&ServerLive, u32) -> bool) -> Option<usize> {
         let mut total = 0;
-        let mut richest: Option<(Candidate<'_>, i32)> = None;
-        for candidate in self.eligible() {
-            if !fits(candidate.server, candidate.weight) {
+        let mut richest = None;
+        let mut most = i32::MIN;
+        for (position, (server, turn)) in self.servers.iter().zip(self.turns).enumerate() {
+            let weight = self.weight(position, server);
+            if weight == 0 || !fits(server, weight) {
                 continue;
             }
-            let gain = candidate.weight as i32;
-            let wealth = candidate.turn.load(Relaxed).saturating_add(gain);
-            candidate.turn.store(wealth, Relaxed);
-            total += gain;
-            if richest.as_ref().is_none_or(|(_, most)| wealth > *most) {
-                richest = Some((candidate, wealth));
+            let wealth = turn.load(Relaxed).saturating_add(weight as i32);
+            turn.store(wealth, Relaxed);
+            total += weight as i32;
+            if wealth > most {
+                most = wealth;
+                richest = Some((position, turn));
             }
         }
-        let (picked, wealth) = richest?;
-        picked.turn.store(wealth.saturating_sub(total), Relaxed);
-        Some(picked.id)
+        let (position, turn) = richest?;
+        turn.store(most.saturating_sub(total), Relaxed);
+        Some(position)
     }
 
     /// The fewest requests in flight for its weight; among equals, and so among idle ones, in turn.
     #[inline]
-    fn least_loaded(&self) -> Option<ServerId> {
-        let least = self
-            .eligible()
-            .map(|candidate| (load(candidate.server, candidate.weight), candidate.id))
-            .min_by_key(|(load, _)| *load)?;
+    fn least_loaded(&self) -> Option<usize> {
+        let mut least = u64::MAX;
+        let mut fallback = None;
+        for (position, server) in self.servers.iter().enumerate() {
+            let weight = self.weight(position, server);
+            if weight > 0 && load(server, weight) < least {
+                least = load(server, weight);
+                fallback = Some(position);
+            }
+        }
         // Loads move while we look; if the least has risen since, it is still a good pick.
-        self.next_in_turn(|server, weight| load(server, weight) <= least.0)
-            .or(Some(least.1))
+        self.next_in_turn(|server, weight| load(server, weight) <= least)
+            .or(fallback)
     }
 }
 

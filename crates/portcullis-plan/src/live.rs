@@ -14,6 +14,8 @@ mod record;
 mod route;
 mod server;
 mod service;
+mod standing;
+mod upstream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -25,9 +27,11 @@ pub use listener::{ENDINGS, HandshakeResult, ListenerLive, ListenerTotals};
 pub use process::{Events, ProcessLive, ReloadResult};
 pub use record::{CLASSES, Measured, status_class};
 pub use route::{RouteLive, RouteTotals, method_label};
-pub use server::{AdminState, HealthReport, MAX_WEIGHT, ServerLive};
-pub(crate) use service::had_no_server;
-pub use service::{PhaseTimes, ServiceLive, ServiceStanding, UpstreamError, UpstreamTotals};
+pub use server::{HealthReport, ServerLive};
+pub use service::{ServiceLive, ServiceStanding};
+pub use standing::{AdminState, MAX_WEIGHT};
+pub(crate) use upstream::had_no_server;
+pub use upstream::{PhaseTimes, UpstreamError, UpstreamTotals};
 
 use crate::balance::Rotation;
 use crate::limit;
@@ -99,9 +103,7 @@ impl Maker<'_> {
 
     fn rotations(&self) -> Box<[Rotation]> {
         let services = self.plan.services.iter();
-        services
-            .map(|service| Rotation::new(self.workers, service.server_count))
-            .collect()
+        services.map(|_| Rotation::new(self.workers)).collect()
     }
 }
 

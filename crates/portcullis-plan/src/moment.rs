@@ -31,6 +31,12 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// Nanoseconds since `earlier`, zero if `earlier` is later: [`since`](Self::since) where every nanosecond counts.
+    #[must_use]
+    pub const fn nanos_since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// This moment and `duration`, saturating after 584 years.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {

@@ -85,10 +85,10 @@ fn write_of_outcome(variable: &Variable, outcome: &Outcome<'_>, out: &mut Vec<u8
         Variable::BytesIn => push_u64(outcome.bytes_in, out),
         Variable::BytesOut => push_u64(outcome.bytes_out, out),
         Variable::BodyBytesOut => push_u64(outcome.body_out, out),
-        Variable::Duration => push_millis(timings.end.since(timings.start), out),
-        Variable::HandshakeTime => push_some(timings.handshake, push_millis, out),
+        Variable::Duration => push_millis(timings.end.nanos_since(timings.start), out),
+        Variable::HandshakeTime => push_some(handshake(timings), push_millis, out),
         Variable::HeadTime => push_some(
-            timings.head.map(|head| head.since(timings.start)),
+            timings.head.map(|head| head.nanos_since(timings.start)),
             push_millis,
             out,
         ),
@@ -108,13 +108,22 @@ fn write_of_outcome(variable: &Variable, outcome: &Outcome<'_>, out: &mut Vec<u8
 
 /// Wall clock at the first byte, nanoseconds since 1970; `None` if the clock was not read yet.
 pub(crate) fn started(timings: &Timings) -> Option<u64> {
-    let taken = u64::try_from(timings.end.since(timings.start).as_nanos()).unwrap_or(u64::MAX);
+    let taken = timings.end.nanos_since(timings.start);
     (timings.wall_nanos > 0).then(|| timings.wall_nanos.saturating_sub(taken))
 }
 
-/// From the head of the response to the end.
-pub(crate) fn transfer(timings: &Timings) -> Option<std::time::Duration> {
-    timings.response.map(|response| timings.end.since(response))
+/// Nanoseconds from the head of the response to the end.
+pub(crate) fn transfer(timings: &Timings) -> Option<u64> {
+    timings
+        .response
+        .map(|response| timings.end.nanos_since(response))
+}
+
+/// Nanoseconds of the TLS handshake.
+pub(crate) fn handshake(timings: &Timings) -> Option<u64> {
+    timings
+        .handshake
+        .map(|took| u64::try_from(took.as_nanos()).unwrap_or(u64::MAX))
 }
 
 fn push_some<T>(value: Option<T>, push: impl FnOnce(T, &mut Vec<u8>), out: &mut Vec<u8>) {

@@ -162,16 +162,12 @@ fn workers_take_their_own_turns() {
 }
 
 #[test]
-fn chance_only_settles_ties() {
+fn chance_only_decides_where_turns_begin() {
     let bench = Bench::new(Balance::RoundRobin, &[1, 1, 1, 1]);
-    assert_eq!(bench.pick_with(&Tried::none(), u32::MAX), Some(3));
-    let rest: Vec<_> = (0..3)
-        .map(|_| bench.pick_with(&Tried::none(), u32::MAX).unwrap())
+    let picks: Vec<_> = (0..5)
+        .map(|chance| bench.pick_with(&Tried::none(), 3 - chance % 4).unwrap())
         .collect();
-    assert!(
-        !rest.contains(&3),
-        "chance gives nobody a second turn: {rest:?}"
-    );
+    assert_eq!(picks, [3, 0, 1, 2, 3]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::counter::{Counter, Peak};
 /// Requests that an average looks back on, per worker.
 const WINDOW: u64 = 1024;
 
-/// A sliding average in microseconds with its maximum; one writer.
+/// A sliding average in nanoseconds with its maximum; one writer.
 #[derive(Debug, Default)]
 pub(crate) struct Average {
     sum: AtomicU64,
@@ -20,17 +20,16 @@ pub(crate) struct Average {
 impl Average {
     /// Takes a sample: the sum grows until the window is full, then each sample displaces an average one.
     #[inline]
-    pub(crate) fn add(&self, sample: Duration) {
-        let micros = u64::try_from(sample.as_micros()).unwrap_or(u64::MAX);
+    pub(crate) fn add(&self, nanos: u64) {
         let sum = self.sum.load(Relaxed);
         let kept = if self.samples.total() < WINDOW {
             sum
         } else {
             sum - sum / WINDOW
         };
-        self.sum.store(kept.saturating_add(micros), Relaxed);
+        self.sum.store(kept.saturating_add(nanos), Relaxed);
         self.samples.add(1);
-        self.peak.note(micros);
+        self.peak.note(nanos);
     }
 
     pub(crate) fn reset_peak(&self) {
@@ -56,8 +55,8 @@ pub(crate) fn phase_time<'a>(shards: impl Iterator<Item = &'a Average>) -> Phase
         peak = average.peak.value().max(peak);
     }
     PhaseTime {
-        average: Duration::from_micros(sum.checked_div(samples).unwrap_or(0)),
-        peak: Duration::from_micros(peak),
+        average: Duration::from_nanos(sum.checked_div(samples).unwrap_or(0)),
+        peak: Duration::from_nanos(peak),
     }
 }
 
@@ -107,8 +106,8 @@ mod tests {
     #[test]
     fn a_short_history_is_averaged_over_what_there_is() {
         let average = Average::default();
-        average.add(Duration::from_millis(10));
-        average.add(Duration::from_millis(20));
+        average.add(10_000_000);
+        average.add(20_000_000);
         let time = phase_time(std::iter::once(&average));
         assert_eq!(time.average, Duration::from_millis(15));
         assert_eq!(time.peak, Duration::from_millis(20));
@@ -118,10 +117,10 @@ mod tests {
     fn old_samples_fade_out() {
         let average = Average::default();
         for _ in 0..1024 {
-            average.add(Duration::from_millis(100));
+            average.add(100_000_000);
         }
         for _ in 0..10_000 {
-            average.add(Duration::from_millis(1));
+            average.add(1_000_000);
         }
         let time = phase_time(std::iter::once(&average));
         assert!(time.average < Duration::from_millis(2), "{time:?}");
@@ -131,7 +130,7 @@ mod tests {
     #[test]
     fn idle_workers_do_not_weigh_in() {
         let (busy, idle) = (Average::default(), Average::default());
-        busy.add(Duration::from_millis(8));
+        busy.add(8_000_000);
         let time = phase_time([&busy, &idle].into_iter());
         assert_eq!(time.average, Duration::from_millis(8));
     }

@@ -39,7 +39,12 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn observe(&self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.observe_nanos(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Counts one duration given in nanoseconds.
+    #[inline]
+    pub fn observe_nanos(&self, nanos: u64) {
         let bucket = BOUND_NANOS.partition_point(|bound| *bound < nanos);
         if let Some(counter) = self.buckets.get(bucket) {
             counter.add(1);

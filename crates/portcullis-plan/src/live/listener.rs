@@ -9,7 +9,7 @@ use super::append::Append;
 use super::average::Rate;
 use super::counter::{Counter, Level, Occupancy, Shards, counters};
 use super::record::{CLASSES, status_class};
-use super::service::had_no_server;
+use super::upstream::had_no_server;
 use crate::outcome::{Deadline, EndedBy, Outcome};
 use crate::{Moment, WorkerId};
 

@@ -1,8 +1,6 @@
 //! The one place that turns a finished exchange into counters. It costs some tens of stores, and allocates only
 //! when a status, reason or combination of labels is seen for the first time.
 
-use std::time::Duration;
-
 use super::Live;
 use crate::facts::Facts;
 use crate::outcome::{Outcome, Timings};
@@ -21,21 +19,21 @@ pub fn status_class(status: u16) -> usize {
     }
 }
 
-/// How long the phases of an exchange took; phases that were not reached are `None`.
+/// How long the phases of an exchange took, in nanoseconds; phases that were not reached are `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured {
     /// First byte in to last byte out; of a tunnel only until it stood.
-    pub duration: Duration,
+    pub duration: u64,
     /// First byte in to the head of the server's response.
-    pub ttfb: Option<Duration>,
+    pub ttfb: Option<u64>,
     /// Head of the request to the start of the last try.
-    pub queue: Option<Duration>,
+    pub queue: Option<u64>,
     /// Start of the last try to a connection.
-    pub connect: Option<Duration>,
+    pub connect: Option<u64>,
     /// Connection to the head of the response.
-    pub response: Option<Duration>,
+    pub response: Option<u64>,
     /// Start of the last try to the end; of a tunnel only until it stood.
-    pub upstream: Option<Duration>,
+    pub upstream: Option<u64>,
 }
 
 impl Measured {
@@ -44,9 +42,9 @@ impl Measured {
     #[inline]
     pub fn of(timings: &Timings, upgraded: bool) -> Self {
         let end = timings.response.filter(|_| upgraded).unwrap_or(timings.end);
-        let between = |from: Option<Moment>, to: Option<Moment>| Some(to?.since(from?));
+        let between = |from: Option<Moment>, to: Option<Moment>| Some(to?.nanos_since(from?));
         Self {
-            duration: end.since(timings.start),
+            duration: end.nanos_since(timings.start),
             ttfb: between(Some(timings.start), timings.response),
             queue: between(timings.head, timings.attempt),
             connect: between(timings.attempt, timings.connected),
@@ -87,6 +85,8 @@ impl Live {
 mod tests {
     use super::*;
 
+    const MILLI: u64 = 1_000_000;
+
     fn at(millis: u64) -> Moment {
         Moment::from_nanos(millis * 1_000_000)
     }
@@ -109,12 +109,12 @@ mod tests {
             ..Timings::default()
         };
         let measured = Measured::of(&timings, false);
-        assert_eq!(measured.queue, Some(Duration::from_millis(1)));
+        assert_eq!(measured.queue, Some(1 * MILLI));
         assert_eq!(
             (measured.connect, measured.response, measured.ttfb),
             (None, None, None)
         );
-        assert_eq!(measured.upstream, Some(Duration::from_millis(28)));
+        assert_eq!(measured.upstream, Some(28 * MILLI));
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
             ..Timings::default()
         };
         let measured = Measured::of(&timings, true);
-        assert_eq!(measured.duration, Duration::from_millis(5));
-        assert_eq!(measured.upstream, Some(Duration::from_millis(4)));
+        assert_eq!(measured.duration, 5 * MILLI);
+        assert_eq!(measured.upstream, Some(4 * MILLI));
     }
 }

@@ -20,10 +20,18 @@ const METHODS: [&str; 9] = [
 /// Value of the label `method`: one of the nine registered methods, else `_OTHER`.
 #[must_use]
 pub fn method_label(method: &[u8]) -> &'static str {
-    METHODS
-        .into_iter()
-        .find(|known| known.as_bytes() == method)
-        .unwrap_or("_OTHER")
+    label_at(method_index(method))
+}
+
+/// Position among the methods with a label; 9 for all others. Numbers compare faster than texts.
+#[inline]
+fn method_index(method: &[u8]) -> u8 {
+    let position = METHODS.iter().position(|known| known.as_bytes() == method);
+    position.unwrap_or(METHODS.len()) as u8
+}
+
+fn label_at(index: u8) -> &'static str {
+    METHODS.get(usize::from(index)).copied().unwrap_or("_OTHER")
 }
 
 /// What was observed of the requests of one route.
@@ -44,7 +52,7 @@ struct Shard {
 struct Series {
     listener: Arc<str>,
     service: Option<Arc<str>>,
-    answers: Append<(&'static str, u16), Counter, 8>,
+    answers: Append<(u8, u16), Counter, 8>,
     unlisted: Counter,
     duration: [OnceLock<Box<Histogram>>; CLASSES],
     ttfb: Histogram,
@@ -100,7 +108,7 @@ impl RouteLive {
         let shard = self.shards.of(worker);
         let key = (listener.uid(), service.map_or(0, ServiceLive::uid));
         match shard.series.entry(key, || Series::new(listener, service)) {
-            Some(series) => series.record(method_label(method), outcome, measured),
+            Some(series) => series.record(method_index(method), outcome, measured),
             None => shard.unlisted.add(1),
         }
     }
@@ -152,7 +160,7 @@ impl Series {
     }
 
     #[inline]
-    fn record(&self, method: &'static str, outcome: &Outcome<'_>, measured: &Measured) {
+    fn record(&self, method: u8, outcome: &Outcome<'_>, measured: &Measured) {
         match self
             .answers
             .entry((method, outcome.status), Counter::default)
@@ -161,10 +169,11 @@ impl Series {
             None => self.unlisted.add(1),
         }
         if let Some(cell) = self.duration.get(status_class(outcome.status)) {
-            cell.get_or_init(Box::default).observe(measured.duration);
+            cell.get_or_init(Box::default)
+                .observe_nanos(measured.duration);
         }
         if let Some(ttfb) = measured.ttfb {
-            self.ttfb.observe(ttfb);
+            self.ttfb.observe_nanos(ttfb);
         }
         self.bytes_in.add(outcome.bytes_in);
         self.bytes_out.add(outcome.bytes_out);
@@ -172,7 +181,7 @@ impl Series {
 
     fn add_to(&self, totals: &mut RouteTotals) {
         for ((method, status), counter) in self.answers.iter() {
-            let label = (*method, *status);
+            let label = (label_at(*method), *status);
             match totals.answers.iter_mut().find(|(known, _)| *known == label) {
                 Some((_, sum)) => *sum += counter.total(),
                 None => totals.answers.push((label, counter.total())),

@@ -14,63 +14,13 @@ use super::counter::{Counter, Level, Occupancy, Peak, Shards};
 use super::histogram::{Histogram, HistogramTotals};
 use super::listener::merged;
 use super::record::Measured;
-use super::service::{PhaseTimes, ServiceLive, UpstreamError, UpstreamPart, UpstreamTotals};
+use super::service::ServiceLive;
+use super::standing::{AdminState, MAX_WEIGHT, Standing};
+use super::upstream::{PhaseTimes, UpstreamError, UpstreamPart, UpstreamTotals};
 use crate::health::{Check, Health, HealthState, Thresholds, Transition};
 use crate::outcome::Outcome;
 use crate::plan::{Address, Server};
 use crate::{Moment, WorkerId};
-
-/// What the operator wants of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AdminState {
-    /// Use it.
-    Ready,
-    /// No new requests; finish what it has.
-    Drain,
-    /// No requests and no checks.
-    Maint,
-}
-
-impl AdminState {
-    /// `ready`, `drain` or `maint`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Drain => "drain",
-            Self::Maint => "maint",
-        }
-    }
-}
-
-/// The greatest weight.
-pub const MAX_WEIGHT: u32 = 256;
-
-/// Everything that decides whether a server may be picked, in one word, so that picking loads it once.
-#[derive(Debug)]
-struct Standing(AtomicU32);
-
-const WEIGHT: u32 = 0xffff;
-const DOWN: u32 = 1 << 16;
-const UNKNOWN: u32 = 1 << 17;
-const DRAIN: u32 = 1 << 18;
-const MAINT: u32 = 1 << 19;
-const UNRESOLVED: u32 = 1 << 20;
-const UNUSABLE: u32 = DOWN | DRAIN | MAINT | UNRESOLVED;
-
-impl Standing {
-    fn load(&self) -> u32 {
-        self.0.load(Relaxed)
-    }
-
-    /// Clears `clear` and sets `set`; gives whether that changed anything.
-    fn change(&self, clear: u32, set: u32) -> bool {
-        let changed = self
-            .0
-            .fetch_update(Relaxed, Relaxed, |word| Some((word & !clear) | set));
-        changed.is_ok_and(|before| (before & !clear) | set != before)
-    }
-}
 
 #[derive(Debug, Default)]
 struct Shard {
@@ -137,16 +87,13 @@ impl ServerLive {
         workers: usize,
         now: Moment,
     ) -> Self {
-        let unresolved = match server.address {
-            Address::Name { .. } => UNRESOLVED,
-            Address::Tcp(_) | Address::Unix(_) => 0,
-        };
+        let is_resolved = !matches!(server.address, Address::Name { .. });
         let weight = server.weight.min(MAX_WEIGHT);
         Self {
             name: Arc::clone(&server.name),
             uid,
             service: Arc::clone(service),
-            standing: Standing(AtomicU32::new(weight | UNKNOWN | unresolved)),
+            standing: Standing::new(weight, is_resolved),
             initial_weight: AtomicU32::new(weight),
             in_flight: Occupancy::default(),
             addresses: ArcSwapOption::empty(),
@@ -179,12 +126,7 @@ impl ServerLive {
     /// Its weight if it may be picked, else 0.
     #[inline]
     pub(crate) fn eligible_weight(&self) -> u32 {
-        let word = self.standing.load();
-        if word & UNUSABLE == 0 {
-            word & WEIGHT
-        } else {
-            0
-        }
+        self.standing.eligible_weight()
     }
 
     /// A request goes to it.
@@ -259,10 +201,10 @@ impl ServerLive {
             counter.add(1);
         }
         if let Some(upstream) = measured.upstream {
-            shard.duration.observe(upstream);
+            shard.duration.observe_nanos(upstream);
         }
         if let Some(connect) = measured.connect.filter(|_| !outcome.reused) {
-            shard.connect.observe(connect);
+            shard.connect.observe_nanos(connect);
         }
         if let Some(attempt) = outcome.timings.attempt {
             shard.last_session.note(attempt.as_nanos());
@@ -338,11 +280,7 @@ impl ServerLive {
     /// What checks say.
     #[must_use]
     pub fn health(&self) -> HealthState {
-        match self.standing.load() {
-            word if word & DOWN != 0 => HealthState::Down,
-            word if word & UNKNOWN != 0 => HealthState::Unknown,
-            _ => HealthState::Up,
-        }
+        self.standing.health()
     }
 
     /// Takes the result of a check; gives the change of state that it brought, if any.
@@ -369,12 +307,7 @@ impl ServerLive {
     }
 
     fn show(&self, observed: &Observed) {
-        let set = match observed.health.state() {
-            HealthState::Unknown => UNKNOWN,
-            HealthState::Up => 0,
-            HealthState::Down => DOWN,
-        };
-        self.standing.change(DOWN | UNKNOWN, set);
+        self.standing.set_health(observed.health.state());
     }
 
     /// All that is known of its checks.
@@ -405,22 +338,13 @@ impl ServerLive {
     /// What the operator wants.
     #[must_use]
     pub fn admin(&self) -> AdminState {
-        match self.standing.load() {
-            word if word & MAINT != 0 => AdminState::Maint,
-            word if word & DRAIN != 0 => AdminState::Drain,
-            _ => AdminState::Ready,
-        }
+        self.standing.admin()
     }
 
     /// Sets what the operator wants; gives whether that changed anything.
     pub fn set_admin(&self, state: AdminState, now: Moment) -> bool {
-        let set = match state {
-            AdminState::Ready => 0,
-            AdminState::Drain => DRAIN,
-            AdminState::Maint => MAINT,
-        };
         let mut observed = self.observed();
-        let changed = self.standing.change(DRAIN | MAINT, set);
+        let changed = self.standing.set_admin(state);
         if changed {
             observed.changed = now;
         }
@@ -430,7 +354,7 @@ impl ServerLive {
     /// The weight now, 0 to 256.
     #[must_use]
     pub fn weight(&self) -> u32 {
-        self.standing.load() & WEIGHT
+        self.standing.weight()
     }
 
     /// The configured weight.
@@ -441,7 +365,7 @@ impl ServerLive {
 
     /// Sets the weight until the configured one changes; above 256 it becomes 256.
     pub fn set_weight(&self, weight: u32) {
-        self.standing.change(WEIGHT, weight.min(MAX_WEIGHT));
+        self.standing.set_weight(weight);
     }
 
     /// What its name was last resolved to; `None` for servers given by address and for names not resolved yet.
@@ -452,15 +376,15 @@ impl ServerLive {
 
     /// Sets what its name resolves to. Without any address it is not picked.
     pub fn set_addresses(&self, addresses: Box<[SocketAddr]>) {
-        let set = if addresses.is_empty() { UNRESOLVED } else { 0 };
+        let is_resolved = !addresses.is_empty();
         self.addresses.store(Some(Arc::new(addresses)));
-        self.standing.change(UNRESOLVED, set);
+        self.standing.set_resolved(is_resolved);
     }
 
     /// Whether its name has an address, or none is needed.
     #[must_use]
     pub fn is_resolved(&self) -> bool {
-        self.standing.load() & UNRESOLVED == 0
+        self.standing.is_resolved()
     }
 
     /// Takes over what a new configuration says of the same server: a changed weight, and whether it is checked.

@@ -6,13 +6,24 @@ use crate::digits::push_hex;
 /// that are not UTF-8 become U+FFFD.
 pub(super) fn push_json(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    // Looking at every byte without a way out lets the compiler look at many at once.
+    let is_plain = |byte: u8| (0x20..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
+    if bytes.iter().fold(true, |all, byte| all & is_plain(*byte)) {
+        out.extend_from_slice(bytes);
+    } else {
+        push_special_json(bytes, out);
+    }
+    out.push(b'"');
+}
+
+#[cold]
+fn push_special_json(bytes: &[u8], out: &mut Vec<u8>) {
     for chunk in bytes.utf8_chunks() {
         push_json_text(chunk.valid(), out);
         if !chunk.invalid().is_empty() {
             out.extend_from_slice(b"\\ufffd");
         }
     }
-    out.push(b'"');
 }
 
 fn push_json_text(text: &str, out: &mut Vec<u8>) {

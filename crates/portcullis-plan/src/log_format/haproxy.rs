@@ -71,19 +71,15 @@ fn write_places(record: &Record<'_>, out: &mut Vec<u8>) {
 fn write_times(outcome: &Outcome<'_>, out: &mut Vec<u8>) {
     let timings = &outcome.timings;
     let phases = Measured::of(timings, false);
-    let head = timings.head.map(|head| head.since(timings.start));
+    let head = timings.head.map(|head| head.nanos_since(timings.start));
     for phase in [head, phases.queue, phases.connect, phases.response] {
         match phase {
-            Some(time) => push_u64(whole_millis(time), out),
+            Some(time) => push_u64(time / 1_000_000, out),
             None => out.extend_from_slice(b"-1"),
         }
         out.push(b'/');
     }
-    push_u64(whole_millis(phases.duration), out);
-}
-
-fn whole_millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    push_u64(phases.duration / 1_000_000, out);
 }
 
 /// ` status bytes request-cookie response-cookie flags`.
