@@ -17,11 +17,12 @@
 //! Requests without a path (`CONNECT`, `OPTIONS *`) match only routes without a path.
 //!
 //! The cost of a search is one look-up for the host, one for each label of it only while wildcards
-//! may still match, and one for each segment of the path only while longer paths exist; it does not
-//! grow with the number of routes. Nothing is allocated.
+//! may still match, and one for each length of path that the host has routes for; it does not grow with
+//! the number of routes. Nothing is allocated.
 
 mod build;
 mod edges;
+mod paths;
 mod rule;
 mod tree;
 
@@ -33,6 +34,7 @@ use portcullis_config::{HostPattern, PathPattern};
 use crate::plan::ExchangeTimeouts;
 use crate::{Facts, RouteId};
 use edges::Edges;
+use paths::Paths;
 use tree::Tree;
 
 pub use rule::{HeaderCondition, HeaderTest, Rule};
@@ -102,8 +104,7 @@ pub struct Router {
     wildcards: Tree<Wildcard>,
     /// Root of the paths of routes without hosts.
     any: Option<u32>,
-    paths: Tree<Ranges>,
-    candidates: Box<[Candidate]>,
+    paths: Paths,
     entries: Box<[Entry]>,
     timeouts: Box<[ExchangeTimeouts]>,
 }
@@ -121,14 +122,7 @@ struct Wildcard {
     root: Option<u32>,
 }
 
-/// The candidates at one node of the paths, in order of precedence.
-#[derive(Clone, Copy, Debug, Default)]
-struct Ranges {
-    exact: (u32, u32),
-    prefix: (u32, u32),
-}
-
-/// A route at one node.
+/// A route at one path.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     route: RouteId,
@@ -138,6 +132,8 @@ struct Candidate {
     unconditional: bool,
     /// It has no path of its own.
     any_path: bool,
+    /// The last of those at the same path.
+    last: bool,
 }
 
 /// The parent under which exact hosts are stored.
@@ -246,31 +242,15 @@ impl<W: Witness> Search<'_, '_, W> {
 
     /// The exact path, then from the longest prefix to the shortest. `true` ends the search.
     fn paths(&mut self, root: u32) -> bool {
-        let tree = &self.router.paths;
-        let Some(path) = self.facts.path.strip_prefix(b"/") else {
-            return self.range(tree.value(root).prefix, true);
-        };
-        let (node, complete) = tree.descend(root, path.split(|&byte| byte == b'/'));
-        if complete && self.range(tree.value(node).exact, false) {
-            return true;
-        }
-        let mut next = Some(node);
-        while let Some(node) = next {
-            if self.range(tree.value(node).prefix, false) {
-                return true;
-            }
-            next = tree.up(node);
-        }
-        false
+        let (router, path) = (self.router, self.facts.path);
+        router
+            .paths
+            .visit(root, path, |candidates| self.range(candidates))
     }
 
-    fn range(&mut self, (from, to): (u32, u32), pathless: bool) -> bool {
-        let found = self
-            .router
-            .candidates
-            .get(from as usize..to as usize)
-            .unwrap_or_default();
-        for candidate in found {
+    fn range(&mut self, candidates: &[Candidate]) -> bool {
+        let pathless = self.facts.path.first() != Some(&b'/');
+        for candidate in candidates {
             let verdict = self.judge(candidate, pathless);
             self.witness.considered(candidate.route, verdict);
             if verdict == Verdict::Won {

@@ -1,12 +1,13 @@
-//! Makes a router: every host its root, every path its node, every node its candidates in order.
+//! Makes a router: every host its root of paths, every path its candidates in order.
 
 use std::collections::HashMap;
 
 use portcullis_config::{HostPattern, PathPattern};
 
 use super::edges::EdgesBuilder;
+use super::paths::PathsBuilder;
 use super::tree::TreeBuilder;
-use super::{Candidate, Entry, HOSTS, Ranges, Router, Wildcard, id};
+use super::{Candidate, Entry, HOSTS, Router, Wildcard, id};
 use crate::plan::ExchangeTimeouts;
 
 #[derive(Default)]
@@ -14,16 +15,9 @@ pub(super) struct Builder {
     hosts: EdgesBuilder,
     wildcards: TreeBuilder<Wildcard>,
     any: Option<u32>,
-    paths: TreeBuilder<Lists>,
+    paths: PathsBuilder,
     timeouts: Vec<ExchangeTimeouts>,
     timeouts_index: HashMap<ExchangeTimeouts, u32>,
-}
-
-/// Candidates of one node while the router is built.
-#[derive(Clone, Debug, Default)]
-struct Lists {
-    exact: Vec<Candidate>,
-    prefix: Vec<Candidate>,
 }
 
 impl Builder {
@@ -31,33 +25,22 @@ impl Builder {
         for (index, entry) in entries.iter().enumerate() {
             self.add(index, entry);
         }
-        let mut candidates = Vec::new();
-        let mut lay = |mut list: Vec<Candidate>| {
-            list.sort_by_key(|candidate| {
-                entries
-                    .get(candidate.entry as usize)
-                    .map(|entry| entry.rule.rank())
-            });
-            list.dedup_by_key(|candidate| candidate.entry);
-            let from = id(candidates.len());
-            candidates.extend(list);
-            (from, id(candidates.len()))
+        let rank = |candidate: &Candidate| {
+            entries
+                .get(candidate.entry as usize)
+                .map(|entry| entry.rule.rank())
         };
-        let paths = self.paths.freeze(
-            |lists| Ranges {
-                exact: lay(lists.exact),
-                prefix: lay(lists.prefix),
-            },
-            |ranges| ranges.prefix.0 < ranges.prefix.1,
-        );
+        let paths = self.paths.freeze(|list| {
+            list.sort_by_key(rank);
+            list.dedup_by_key(|candidate| candidate.entry);
+        });
         Router {
-            exact: self.hosts.freeze(),
+            exact: self.hosts.freeze(|root| root),
             wildcards: self
                 .wildcards
                 .freeze(|wildcard| wildcard, |wildcard| wildcard.root.is_some()),
             any: self.any,
             paths,
-            candidates: candidates.into(),
             entries: entries.into(),
             timeouts: self.timeouts.into(),
         }
@@ -70,6 +53,7 @@ impl Builder {
             timeouts: self.timeouts_of(&entry.timeouts),
             unconditional: entry.rule.is_unconditional(),
             any_path: entry.path.is_none(),
+            last: false,
         };
         if entry.hosts.is_empty() {
             let root = *self.any.get_or_insert_with(|| self.paths.root());
@@ -101,24 +85,13 @@ impl Builder {
     }
 
     fn add_path(&mut self, root: u32, path: Option<&PathPattern>, candidate: Candidate) {
-        let (text, exact) = match path {
-            None => ("", false),
-            Some(PathPattern::Exact(path)) => (&**path, true),
-            Some(PathPattern::Prefix(path)) => (path.trim_end_matches('/'), false),
-        };
-        let segments = text
-            .strip_prefix('/')
-            .map(|rest| rest.split('/'))
-            .into_iter()
-            .flatten();
-        let node = segments.fold(root, |node, segment| {
-            self.paths.child(node, segment.as_bytes())
-        });
-        let lists = self.paths.value(node);
-        if exact {
-            lists.exact.push(candidate);
-        } else {
-            lists.prefix.push(candidate);
+        match path {
+            None => self.paths.add_prefix(root, "", candidate),
+            Some(PathPattern::Prefix(prefix)) => {
+                self.paths
+                    .add_prefix(root, prefix.trim_end_matches('/'), candidate)
+            }
+            Some(PathPattern::Exact(path)) => self.paths.add_exact(root, path, candidate),
         }
     }
 

@@ -98,6 +98,28 @@ fn closing_slash_of_a_prefix_means_nothing() {
 }
 
 #[test]
+fn depth_of_paths_has_no_bound() {
+    let deep = |segments: usize| "/x".repeat(segments);
+    let listener = listener(vec![
+        entry(0, &[], &deep(62)),
+        entry(1, &[], &deep(63)),
+        entry(2, &[], &deep(64)),
+        entry(3, &[], &deep(90)),
+    ]);
+    for (segments, expected) in [
+        (61, None),
+        (62, Some(0)),
+        (63, Some(1)),
+        (64, Some(2)),
+        (89, Some(2)),
+        (90, Some(3)),
+        (200, Some(3)),
+    ] {
+        assert_eq!(get(&listener, "h", &deep(segments)), expected, "{segments}");
+    }
+}
+
+#[test]
 fn conditions_break_ties_then_file_order() {
     let with = |index, rule| Entry {
         rule,

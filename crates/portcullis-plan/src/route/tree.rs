@@ -1,4 +1,4 @@
-//! Trees of segments or labels in flat arrays, all sharing one map of edges.
+//! A tree of labels in flat arrays over one map of edges.
 //!
 //! A node knows the nearest node above it that holds something, so a search goes down as far as
 //! the tree has children and comes back over what may match, from the most specific on, without a stack.
@@ -6,7 +6,7 @@
 use super::edges::{Edges, EdgesBuilder};
 use super::id;
 
-/// The frozen tree (or trees: a router has one root of paths for each host).
+/// The frozen tree.
 #[derive(Debug)]
 pub(super) struct Tree<T> {
     edges: Edges,
@@ -171,7 +171,7 @@ impl<T: Default> TreeBuilder<T> {
             });
         }
         Tree {
-            edges: self.edges.freeze(),
+            edges: self.edges.freeze(|child| child),
             nodes: nodes.into(),
             nothing: U::default(),
         }
