@@ -109,7 +109,7 @@ mod tests {
             ..Timings::default()
         };
         let measured = Measured::of(&timings, false);
-        assert_eq!(measured.queue, Some(1 * MILLI));
+        assert_eq!(measured.queue, Some(MILLI));
         assert_eq!(
             (measured.connect, measured.response, measured.ttfb),
             (None, None, None)

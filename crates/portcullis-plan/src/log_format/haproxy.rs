@@ -1,4 +1,5 @@
 //! The `haproxy` form: the line of `option httplog`, as halog and everybody's scripts read it. Dates are UTC.
+//! Without a syslog prefix before the lines, halog is told so by `halog -s -4`.
 //!
 //! The termination flags say who ended it and in which phase:
 //!
