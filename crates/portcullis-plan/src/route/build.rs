@@ -86,12 +86,12 @@ impl Builder {
 
     fn add_path(&mut self, root: u32, path: Option<&PathPattern>, candidate: Candidate) {
         match path {
-            None => self.paths.add_prefix(root, "", candidate),
-            Some(PathPattern::Prefix(prefix)) => {
-                self.paths
-                    .add_prefix(root, prefix.trim_end_matches('/'), candidate)
-            }
             Some(PathPattern::Exact(path)) => self.paths.add_exact(root, path, candidate),
+            Some(PathPattern::Prefix(prefix)) => {
+                let prefix = prefix.trim_end_matches('/');
+                self.paths.add_prefix(root, prefix, candidate);
+            }
+            None => self.paths.add_prefix(root, "", candidate),
         }
     }
 
