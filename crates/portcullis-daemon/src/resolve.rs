@@ -156,3 +156,63 @@ async fn lookup(host: &str, port: u16) -> io::Result<Box<[SocketAddr]>> {
     }
     Ok(addresses.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{eventually_async, snapshot};
+
+    fn config(host: &str, period: &str) -> String {
+        format!(
+            "[listener.web]\nbind = '127.0.0.1:0'\n[[route]]\nservice = 'app'\n[service.app]\nservers = ['{host}:8080']\nresolve = '{period}'\n"
+        )
+    }
+
+    #[tokio::test]
+    async fn a_name_is_resolved_before_its_server_is_used() {
+        let snapshot = snapshot(&config("localhost", "1h"));
+        let live = &snapshot.live.servers[0];
+        assert!(!live.is_eligible(), "no address yet");
+        let mut resolver = Resolver::default();
+        resolver.apply(&snapshot);
+        resolver.settle(&snapshot).await;
+        assert!(live.is_eligible());
+        let addresses = live.addresses();
+        let addresses = addresses.as_ref().map(|addresses| addresses.to_vec()).unwrap_or_default();
+        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 8080), "{addresses:?}");
+        assert_eq!((resolver.lookups().successes(), resolver.lookups().failures()), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_counted_and_leaves_the_server_down() {
+        // RFC 6761: a name under .invalid never resolves.
+        let snapshot = snapshot(&config("nobody.invalid", "1h"));
+        let mut resolver = Resolver::default();
+        resolver.apply(&snapshot);
+        resolver.settle(&snapshot).await;
+        assert!(!snapshot.live.servers[0].is_eligible());
+        assert_eq!((resolver.lookups().successes(), resolver.lookups().failures()), (0, 1));
+    }
+
+    #[tokio::test]
+    async fn names_are_looked_up_again_and_a_good_answer_is_kept() {
+        let snapshot = snapshot(&config("localhost", "100ms"));
+        let mut resolver = Resolver::default();
+        resolver.apply(&snapshot);
+        let lookups = resolver.lookups();
+        eventually_async(|| lookups.successes() >= 3).await;
+        assert!(snapshot.live.servers[0].is_resolved());
+    }
+
+    #[tokio::test]
+    async fn an_unchanged_name_goes_on_and_a_removed_one_ends() {
+        let first = snapshot(&config("localhost", "1h"));
+        let mut resolver = Resolver::default();
+        resolver.apply(&first);
+        resolver.apply(&first);
+        resolver.settle(&first).await;
+        assert_eq!(resolver.lookups().successes(), 1, "the same name was not started twice");
+        resolver.apply(&snapshot("[listener.web]\nbind = '127.0.0.1:0'\n[[route]]\nrespond = { status = 200 }\n"));
+        assert!(resolver.running.is_empty());
+    }
+}

@@ -107,7 +107,9 @@ mod tests {
         let (orders, inbox) = sync_channel(waiting);
         let dropped = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&dropped);
-        let count = move |lines| drop(counter.fetch_add(lines, Ordering::Relaxed));
+        let count = move |lines| {
+            counter.fetch_add(lines, Ordering::Relaxed);
+        };
         let shared = Shared { enabled: AtomicBool::new(true), next: Mutex::default(), dropped: Arc::new(count) };
         (Producer::new(orders, Arc::new(shared)), inbox, dropped)
     }

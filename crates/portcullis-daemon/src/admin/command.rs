@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use portcullis_plan::plan::AdminLevel;
 
-use super::vocabulary;
-
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the commands that begin like this.
     Help(String),
     /// Switch interactive mode.
@@ -59,44 +57,44 @@ pub enum Command {
 
 /// How a dump is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Form {
+pub(crate) struct Form {
     /// One line per value with type and tags.
-    pub typed: bool,
+    pub(crate) typed: bool,
     /// JSON; wins over `typed`.
-    pub json: bool,
+    pub(crate) json: bool,
     /// With an explanation of each value.
-    pub desc: bool,
+    pub(crate) desc: bool,
     /// Times with fractions.
-    pub float: bool,
+    pub(crate) float: bool,
 }
 
 /// Which rows `show stat` gives, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatQuery {
+pub(crate) struct StatQuery {
     /// How they are written.
-    pub form: Form,
+    pub(crate) form: Form,
     /// Only servers that are up; other rows are not affected.
-    pub only_up: bool,
+    pub(crate) only_up: bool,
     /// No servers in maintenance.
-    pub no_maint: bool,
+    pub(crate) no_maint: bool,
     /// Only rows of these objects.
-    pub filter: Option<StatFilter>,
+    pub(crate) filter: Option<StatFilter>,
 }
 
 /// The three numbers that narrow `show stat` down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatFilter {
+pub(crate) struct StatFilter {
     /// Listener or service.
-    pub proxy: ProxyRef,
+    pub(crate) proxy: ProxyRef,
     /// Bits of the types: 1 listeners, 2 services, 4 servers; -1 all.
-    pub types: i64,
+    pub(crate) types: i64,
     /// Server number; -1 all.
-    pub server: i64,
+    pub(crate) server: i64,
 }
 
 /// A listener or service, by name or number.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProxyRef {
+pub(crate) enum ProxyRef {
     /// Every one.
     Any,
     /// By number.
@@ -106,11 +104,11 @@ pub enum ProxyRef {
 }
 
 /// A server as typed: `service/server`, either part a name or `#number`. `None` where it was not of this form.
-pub type Target = Option<(String, String)>;
+pub(crate) type Target = Option<(String, String)>;
 
 /// A change to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ServerChange {
+pub(crate) enum ServerChange {
     /// What the operator wants of it.
     State(AdminState),
     /// Its weight.
@@ -121,7 +119,7 @@ pub enum ServerChange {
 
 /// What an operator wants of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdminState {
+pub(crate) enum AdminState {
     /// Work.
     Ready,
     /// No new work.
@@ -132,7 +130,7 @@ pub enum AdminState {
 
 /// A health an operator imposes until checks find otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ForcedHealth {
+pub(crate) enum ForcedHealth {
     /// Passing.
     Up,
     /// Passing, but takes no new work.
@@ -143,7 +141,7 @@ pub enum ForcedHealth {
 
 /// A weight as typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
+pub(crate) enum Weight {
     /// 0 to 256.
     Absolute(u32),
     /// Percent of the configured weight.
@@ -152,7 +150,7 @@ pub enum Weight {
 
 /// How messages are marked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SeverityOutput {
+pub(crate) enum SeverityOutput {
     /// Not at all.
     #[default]
     None,
@@ -165,7 +163,7 @@ pub enum SeverityOutput {
 impl Command {
     /// The level a session needs for this command.
     #[must_use]
-    pub fn level(&self) -> AdminLevel {
+    pub(crate) fn level(&self) -> AdminLevel {
         match self {
             Self::Server(..) | Self::Reload | Self::ClearCounters { all: true } => AdminLevel::Admin,
             Self::Errors(_) | Self::ClearCounters { all: false } => AdminLevel::Operator,
@@ -176,7 +174,7 @@ impl Command {
 
 /// Splits a line at its `;` into commands and each of them into words. A backslash takes the next character as it is.
 #[must_use]
-pub fn split(line: &str) -> Vec<Vec<String>> {
+pub(crate) fn split(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;
     let mut characters = line.chars();
@@ -202,7 +200,7 @@ pub fn split(line: &str) -> Vec<Vec<String>> {
 
 /// The command these words spell.
 #[must_use]
-pub fn parse(words: &[String]) -> Command {
+pub(crate) fn parse(words: &[String]) -> Command {
     let spelled: Vec<&str> = words.iter().map(String::as_str).collect();
     match spelled.as_slice() {
         ["help", about @ ..] => Command::Help(about.join(" ")),
@@ -373,16 +371,9 @@ fn duration(word: &str) -> Option<Duration> {
     (!duration.is_zero() && duration <= bound).then_some(duration)
 }
 
-impl Command {
-    /// The answer where the words are no command, for a session of `level`.
-    #[must_use]
-    pub fn unknown_text(words: &str, level: AdminLevel) -> String {
-        vocabulary::unknown(words, level)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::vocabulary;
     use super::*;
 
     fn one(line: &str) -> Command {
@@ -519,7 +510,7 @@ mod tests {
         fn no_line_panics(line in ".{0,200}") {
             for words in split(&line) {
                 let command = parse(&words);
-                let _ = Command::unknown_text(&words.join(" "), command.level());
+                let _ = vocabulary::unknown(&words.join(" "), command.level());
             }
         }
     }

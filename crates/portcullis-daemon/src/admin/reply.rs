@@ -4,7 +4,7 @@ use super::command::SeverityOutput;
 
 /// The output of one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// A success that needs no words.
     Silent,
     /// Lines of data, never marked with a severity; each ends with a newline.
@@ -17,7 +17,7 @@ pub enum Reply {
 
 /// How grave a message is, as syslog numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
+pub(crate) enum Severity {
     /// A refusal or failure.
     Error,
     /// Worth telling.
@@ -53,7 +53,7 @@ impl Reply {
 
     /// The bytes of this reply, the empty line that ends it included. The output itself holds no empty line.
     #[must_use]
-    pub fn to_wire(&self, marks: SeverityOutput) -> String {
+    pub(crate) fn to_wire(&self, marks: SeverityOutput) -> String {
         match self {
             Self::Close => String::new(),
             Self::Silent => "\n".to_owned(),

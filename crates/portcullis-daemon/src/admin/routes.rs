@@ -56,3 +56,25 @@ fn push_line(out: &mut String, labels: [&str; 4], live: &RouteLive) {
         mean_micros % 1_000,
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{CONFIG, admin, record};
+
+    #[test]
+    fn every_route_has_a_line_and_so_do_requests_without_one() {
+        let admin = admin(CONFIG);
+        record(&admin, "GET", 200);
+        record(&admin, "POST", 404);
+        let snapshot = admin.daemon.snapshot();
+        let text = render(&snapshot.plan, &snapshot.live);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[1], "all test.toml:5 service app 2 0 1 0 1 0 0 200 400 4.000");
+        assert!(lines[2].starts_with("other test.toml:") && lines[2].contains(" service plain 0 "), "{}", lines[2]);
+        assert_eq!(lines[3], "- - none - 0 0 0 0 0 0 0 0 0 0.000");
+        let columns = lines[0].split(' ').count() - 1;
+        assert!(lines[1..].iter().all(|line| line.split(' ').count() == columns));
+    }
+}

@@ -88,3 +88,93 @@ async fn receive<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Vec<u8>, pati
     input.reserve(READ_BYTES);
     matches!(timeout(patience, stream.read_buf(input)).await, Ok(Ok(1..)))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tokio::io::duplex;
+    use tokio::net::UnixStream;
+
+    use super::*;
+    use crate::testing::{CONFIG, Folder, admin};
+
+    /// What a session answers to `parts`, sent one after the other, until it closes.
+    async fn conversation(parts: &[&[u8]]) -> String {
+        let admin = admin(CONFIG);
+        let (mut client, server) = duplex(1 << 20);
+        let session = async { converse(server, AdminLevel::Admin, &admin).await };
+        let talk = async {
+            for part in parts {
+                client.write_all(part).await.unwrap();
+                tokio::task::yield_now().await;
+            }
+            let mut out = String::new();
+            client.read_to_string(&mut out).await.unwrap();
+            out
+        };
+        tokio::join!(session, talk).1
+    }
+
+    const VERSION: &str = "2.6.0-portcullis0.1.0\n\n";
+
+    #[tokio::test]
+    async fn closes_after_the_lines_that_arrived() {
+        assert_eq!(conversation(&[b"show version\n"]).await, VERSION);
+        assert_eq!(conversation(&[b"show version\nshow cli level\n"]).await, format!("{VERSION}admin\n\n"));
+        assert_eq!(conversation(&[b"show ver", b"sion\r\n"]).await, VERSION);
+    }
+
+    #[tokio::test]
+    async fn an_interactive_session_goes_on_until_it_ends_itself() {
+        let out = conversation(&[b"prompt\n", b"show cli level\n", b"quit\n"]).await;
+        assert_eq!(out, "\n> admin\n\n> ");
+        let out = conversation(&[b"prompt\n", b"show cli level\n", b"prompt\n"]).await;
+        assert_eq!(out, "\n> admin\n\n> \n");
+    }
+
+    #[tokio::test]
+    async fn a_line_beyond_the_bound_ends_the_session() {
+        let long = vec![b'x'; LINE_BYTES + 1];
+        assert_eq!(conversation(&[&long]).await, "Command too long.\n\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_session_is_closed() {
+        assert_eq!(conversation(&[b"show vers"]).await, "", "ten seconds, by a clock that jumps");
+        assert_eq!(conversation(&[b"prompt\nset timeout cli 60\n"]).await, "\n> \n> ");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_are_an_unknown_command() {
+        assert!(conversation(&[b"\xff\xfe\0\n"]).await.starts_with("Unknown command"));
+    }
+
+    #[tokio::test]
+    async fn one_session_too_many_is_turned_away_and_counted() {
+        let folder = Folder::new();
+        let path = folder.path().join("admin.sock");
+        let admin = admin(CONFIG);
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut server = JoinSet::new();
+        server.spawn(serve(listener, AdminLevel::User, Arc::clone(&admin)));
+        let mut sessions = Vec::new();
+        for _ in 0..SESSIONS {
+            let mut session = UnixStream::connect(&path).await.unwrap();
+            session.write_all(b"prompt\n").await.unwrap();
+            session.read_exact(&mut [0; 3]).await.unwrap();
+            sessions.push(session);
+        }
+        let mut refused = UnixStream::connect(&path).await.unwrap();
+        assert_eq!(refused.read(&mut [0; 8]).await.unwrap(), 0, "closed at once");
+        assert_eq!(admin.refused.total(), 1);
+        drop(sessions);
+        let version = || async {
+            let mut session = UnixStream::connect(&path).await.unwrap();
+            let mut out = String::new();
+            let asked = session.write_all(b"show version\n").await;
+            asked.is_ok() && session.read_to_string(&mut out).await.is_ok() && out == VERSION
+        };
+        while !version().await {}
+    }
+}

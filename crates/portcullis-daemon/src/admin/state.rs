@@ -138,3 +138,49 @@ fn address(server: &Server, live: &ServerLive) -> (String, u16, String) {
 fn ip(address: &SocketAddr) -> String {
     address.ip().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use portcullis_plan::health::{Check as Found, Thresholds};
+
+    use super::*;
+    use crate::testing::{CONFIG, snapshot};
+
+    fn found(status: CheckStatus) -> Found {
+        Found { status, code: None, duration: Duration::ZERO, text: "".into(), at: Moment::default() }
+    }
+
+    /// Lines as HAProxy 2.6.12 gives them for servers in the same state.
+    #[test]
+    fn lines_are_those_of_haproxy() {
+        let snapshot = snapshot(CONFIG);
+        let (live, rule) = (&snapshot.live, Thresholds { rise: 2, fall: 3 });
+        live.servers[0].checked(found(CheckStatus::L7Ok), rule);
+        live.servers[1].checked(found(CheckStatus::SocketError), rule);
+        let now = Moment::default().plus(Duration::from_secs(21));
+        let text = render(&snapshot.plan, live, None, now);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "1");
+        assert!(lines[1].starts_with("# be_id be_name srv_id ") && lines[1].ends_with(" srv_agent_addr srv_agent_port"));
+        assert_eq!(lines[2], "3 app 1 s1 127.0.0.1 2 0 1 1 21 15 3 4 6 0 0 0 - 18101 - 0 0 - - 0");
+        assert_eq!(lines[3], "3 app 2 s2 - 0 0 4 4 21 5 2 0 6 0 0 0 - 0 - 0 0 - - 0");
+        assert_eq!(lines[4], "4 plain 1 n1 ::1 2 0 1 1 21 1 0 2 0 0 0 0 - 80 - 0 0 - - 0");
+        assert_eq!(lines.len(), 5);
+        assert_eq!(lines[1].split(' ').count() - 1, lines[2].split(' ').count());
+    }
+
+    #[test]
+    fn operators_wishes_are_bits() {
+        let snapshot = snapshot(CONFIG);
+        let (live, now) = (&snapshot.live, Moment::default());
+        live.servers[0].set_admin(AdminState::Drain, now);
+        live.servers[1].set_admin(AdminState::Maint, now);
+        let text = render(&snapshot.plan, live, Some(3), now);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "only the service that was asked for");
+        assert!(lines[2].starts_with("3 app 1 s1 127.0.0.1 2 8 1 1 0 "), "{}", lines[2]);
+        assert!(lines[3].starts_with("3 app 2 s2 - 0 1 4 4 0 1 0 0 14 "), "{}", lines[3]);
+    }
+}

@@ -5,7 +5,7 @@ pub(crate) mod rows;
 mod write;
 
 pub(crate) use columns::{Column, Kind};
-pub(crate) use write::{csv, json, push_json_field, render};
+pub(crate) use write::{push_json_field, render};
 
 use super::command::{ProxyRef, StatFilter, StatQuery};
 

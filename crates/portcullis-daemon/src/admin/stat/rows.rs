@@ -227,3 +227,111 @@ fn last_session(last: Option<Moment>, now: Moment) -> Value {
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::stat::write::csv;
+    use crate::testing::{CONFIG, admin, record};
+
+    /// The CSV rows by `pxname,svname`, as cells.
+    fn table(change: impl Fn(&Live)) -> Vec<Vec<String>> {
+        let admin = admin(CONFIG);
+        record(&admin, "GET", 200);
+        record(&admin, "GET", 503);
+        let snapshot = admin.daemon.snapshot();
+        change(&snapshot.live);
+        let rows = rows(&snapshot.plan, &snapshot.live, Moment::from_nanos(60_000_000_000));
+        let text = csv(&rows.iter().collect::<Vec<_>>());
+        text.lines().skip(1).map(|line| line.split(',').map(str::to_owned).collect()).collect()
+    }
+
+    fn cell(table: &[Vec<String>], server: &str, column: Column) -> String {
+        let row = table.iter().find(|row| row.get(1).is_some_and(|own| own == server));
+        row.and_then(|row| row.get(column.position()).cloned()).unwrap_or_else(|| "no such cell".to_owned())
+    }
+
+    fn filled(table: &[Vec<String>], server: &str) -> Vec<usize> {
+        let row = table.iter().find(|row| row.get(1).is_some_and(|own| own == server)).map_or(&[][..], Vec::as_slice);
+        row.iter().take(103).enumerate().filter(|(_, cell)| !cell.is_empty()).map(|(position, _)| position).collect()
+    }
+
+    #[test]
+    fn rows_come_in_the_order_tools_rely_on() {
+        let names: Vec<_> = table(|_| {}).iter().map(|row| format!("{}/{}", row[0], row[1])).collect();
+        assert_eq!(names, ["web/FRONTEND", "app/s1", "app/s2", "app/BACKEND", "plain/n1", "plain/BACKEND"]);
+    }
+
+    /// Which columns HAProxy 2.6.12 fills in each kind of row.
+    #[test]
+    fn the_columns_of_each_kind_are_those_of_haproxy() {
+        let table = table(|_| {});
+        let frontend: Vec<usize> =
+            [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 17, 26, 27, 28, 32, 33, 34, 35, 39, 40, 41, 42, 43, 44, 46, 47, 48, 51, 52, 53, 54]
+                .into_iter()
+                .chain([75, 77, 78, 79, 80, 81, 82, 83, 86, 87, 94])
+                .collect();
+        assert_eq!(filled(&table, "FRONTEND"), frontend);
+        let backend: Vec<usize> = (2..=11)
+            .chain([13, 14, 15, 16, 17, 18, 19, 20, 22, 23, 24, 26, 27, 28, 30, 32, 33, 35])
+            .chain(39..=44)
+            .chain([48, 49, 50, 51, 52, 53, 54, 55, 58, 59, 60, 61, 75, 76, 83, 84, 85, 86, 87, 90, 91, 92, 93, 94, 99, 100, 101, 102])
+            .collect();
+        assert_eq!(filled(&table, "BACKEND"), [vec![0, 1], backend].concat());
+        let unchecked: Vec<usize> =
+            [0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 13, 14, 15, 16, 17, 18, 19, 20, 23, 26, 27, 28, 30, 32, 33, 35]
+                .into_iter()
+                .chain(39..=44)
+                .chain([48, 49, 50, 55, 58, 59, 60, 61, 73, 75, 83, 84, 85, 88, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99])
+                .collect();
+        assert_eq!(filled(&table, "n1"), unchecked);
+    }
+
+    #[test]
+    fn counters_show_what_was_recorded() {
+        let table = table(|_| {});
+        for (server, column, expected) in [
+            ("FRONTEND", Column::ReqTot, "2"),
+            ("FRONTEND", Column::Hrsp2xx, "1"),
+            ("FRONTEND", Column::Hrsp5xx, "1"),
+            ("FRONTEND", Column::Bin, "200"),
+            ("FRONTEND", Column::Slim, "500"),
+            ("FRONTEND", Column::Status, "OPEN"),
+            ("s1", Column::Stot, "2"),
+            ("s1", Column::Rtime, "2"),
+            ("s1", Column::TtimeMax, "4"),
+            ("s1", Column::Lastsess, "59"),
+            ("s1", Column::Addr, "127.0.0.1:18101"),
+            ("s2", Column::Lastsess, "-1"),
+            ("s2", Column::Addr, "unix"),
+            ("s2", Column::Weight, "4"),
+            ("n1", Column::Addr, "[::1]:80"),
+            ("BACKEND", Column::Weight, "5"),
+            ("BACKEND", Column::Act, "2"),
+            ("BACKEND", Column::Algo, "roundrobin"),
+        ] {
+            assert_eq!(cell(&table, server, column), expected, "{server} {}", column.name());
+        }
+        for row in &table {
+            for (position, cell) in row.iter().take(51).enumerate().skip(2).filter(|(position, _)| ![17, 36].contains(position)) {
+                assert!(cell.is_empty() || cell.parse::<i64>().is_ok(), "column {position} must be a number: {cell}");
+            }
+        }
+    }
+
+    #[test]
+    fn states_have_haproxys_words() {
+        let now = Moment::default();
+        let table = table(|live| {
+            live.servers[0].force_health(HealthState::Up, now);
+            live.servers[0].set_admin(AdminState::Drain, now);
+            live.servers[1].set_admin(AdminState::Maint, now);
+        });
+        assert_eq!(cell(&table, "s1", Column::Status), "DRAIN");
+        assert_eq!(cell(&table, "s2", Column::Status), "MAINT");
+        assert_eq!(cell(&table, "s2", Column::CheckStatus), "", "no check runs in maintenance");
+        assert_eq!(cell(&table, "n1", Column::Status), "no check");
+        assert_eq!(cell(&table, "BACKEND", Column::Status), "DOWN");
+        assert_eq!(cell(&table, "BACKEND", Column::Act), "0");
+    }
+}
