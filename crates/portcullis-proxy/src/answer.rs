@@ -5,11 +5,11 @@ use std::task::Poll;
 
 use portcullis_http1::{Body, Known, Method, Piece, Version, write};
 use portcullis_plan::plan::FixedResponse;
-use portcullis_plan::{Answer, Deadline, EndedBy, Facts, Refusal, answer as pages};
+use portcullis_plan::{Answer, Deadline, EndedBy, Facts, Outcome, Refusal, answer as pages};
 
 use crate::client::Client;
 use crate::deadline::Slot;
-use crate::desk::{Desk, RequestPart};
+use crate::desk::{Desk, RequestPart, ResponsePart};
 use crate::failure::Failure;
 use crate::heads;
 use crate::io::poll_fill;
@@ -42,6 +42,7 @@ pub(crate) async fn send(
     let now = worker.now();
     let Desk {
         request,
+        response,
         to_client,
         to_server,
         ..
@@ -52,11 +53,15 @@ pub(crate) async fn send(
         scene,
         facts: &facts,
         request,
+        response,
         date: &worker.date(now),
         keep_alive,
     };
+    story.timings.wall_nanos = worker.clock().wall_nanos(now);
     writer.write(reply, story, to_client, to_server);
-    story.timings.response.get_or_insert(now);
+    if story.attempts == 0 {
+        story.timings.response = Some(now);
+    }
     story.answered = true;
     match client
         .write_all(worker, &desk.to_client, scene.timeouts.client_write)
@@ -134,6 +139,7 @@ struct Writer<'a> {
     scene: &'a Scene<'a>,
     facts: &'a Facts<'a>,
     request: &'a RequestPart,
+    response: &'a ResponsePart,
     date: &'a [u8],
     keep_alive: bool,
 }
@@ -153,7 +159,7 @@ impl Writer<'_> {
                 self.redirect(308, story, out, scratch);
             }
             Reply::Decided(Answer::Redirect { status, to }) => {
-                to.render_field_value(self.facts, None, scratch);
+                to.render_field_value(self.facts, Some(&self.outcome(story)), scratch);
                 self.redirect(*status, story, out, scratch);
             }
             Reply::Decided(Answer::Respond(response)) => self.fixed(response, story, out),
@@ -191,6 +197,14 @@ impl Writer<'_> {
         }
     }
 
+    /// The record so far, for the variables of templates.
+    fn outcome<'f>(&self, story: &Story) -> Outcome<'f>
+    where
+        Self: 'f,
+    {
+        story.outcome(self.scene, self.response)
+    }
+
     fn redirect(&self, status: u16, story: &mut Story, out: &mut Vec<u8>, location: &[u8]) {
         self.head(status, story, out);
         write::field(out, b"location", location);
@@ -199,10 +213,11 @@ impl Writer<'_> {
 
     fn fixed(&self, response: &FixedResponse, story: &mut Story, out: &mut Vec<u8>) {
         self.head(response.status, story, out);
+        let outcome = self.outcome(story);
         for (name, value) in &response.fields {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
-            value.render_field_value(self.facts, None, out);
+            value.render_field_value(self.facts, Some(&outcome), out);
             out.extend_from_slice(b"\r\n");
         }
         self.finish(response.status, story, out, &response.body);
@@ -262,7 +277,7 @@ impl Writer<'_> {
             .map(|route| &route.response_headers)
             .filter(|edits| !edits.is_empty())
         {
-            edits.write(self.facts, None, out);
+            edits.write(self.facts, Some(&self.outcome(story)), out);
         }
         let bodiless = status == 204 || status == 304;
         if !bodiless {

@@ -39,7 +39,8 @@ pub async fn serve(worker: Rc<Worker>, connection: Connection) {
     }
     match end {
         Next::Linger => Box::pin(linger(&worker, &mut client)).await,
-        Next::Cut => cut(&client.io),
+        Next::Cut => {}
+        Next::Reset => reset(&client.io),
         Next::Close | Next::Request => Box::pin(close(&worker, &mut client)).await,
     }
 }
@@ -47,7 +48,7 @@ pub async fn serve(worker: Rc<Worker>, connection: Connection) {
 async fn requests(worker: &Rc<Worker>, client: &mut Client, desk: &mut Option<Box<Desk>>) -> Next {
     loop {
         let pending = desk.as_ref().is_some_and(|desk| !desk.input.is_empty());
-        let Some((idle, head)) = wait_rules(worker, client) else {
+        let Some(rules) = wait_rules(worker, client) else {
             return Next::Close;
         };
         let first = client.requests == 0;
@@ -55,11 +56,7 @@ async fn requests(worker: &Rc<Worker>, client: &mut Client, desk: &mut Option<Bo
             if let Some(desk) = desk.take() {
                 worker.put_desk(desk);
             }
-            let (deadline, until) = if first {
-                (Deadline::ClientHeader, client.accepted.plus(head))
-            } else {
-                (Deadline::ClientIdle, worker.recent().plus(idle))
-            };
+            let (deadline, until) = rules.next_pause(worker, client);
             match client.pause(worker, deadline, until).await {
                 Pause::Readable => {}
                 Pause::Deadline(deadline) => {
@@ -72,21 +69,46 @@ async fn requests(worker: &Rc<Worker>, client: &mut Client, desk: &mut Option<Bo
         let desk = desk.get_or_insert_with(|| worker.take_desk());
         let now = worker.now();
         let started = if first { client.accepted } else { now };
-        let next = exchange(worker, client, desk, now, started, started.plus(head)).await;
+        let next = exchange(worker, client, desk, now, started, started.plus(rules.head)).await;
         if next != Next::Request {
             return next;
         }
     }
 }
 
-/// Idle time and head time of the connection's listener, `None` once the listener is gone.
-fn wait_rules(worker: &Worker, client: &mut Client) -> Option<(Duration, Duration)> {
+/// How long the listener of a connection lets it wait.
+struct WaitRules {
+    idle: Duration,
+    head: Duration,
+    age: Option<Duration>,
+}
+
+impl WaitRules {
+    /// What ends the pause before the next request, and when.
+    fn next_pause(&self, worker: &Worker, client: &Client) -> (Deadline, Moment) {
+        if client.requests == 0 {
+            return (Deadline::ClientHeader, client.accepted.plus(self.head));
+        }
+        let idle = worker.recent().plus(self.idle);
+        match self.age.map(|age| client.accepted.plus(age)) {
+            Some(old) if old < idle => (Deadline::ConnectionAge, old),
+            _ => (Deadline::ClientIdle, idle),
+        }
+    }
+}
+
+/// The rules of the connection's listener, `None` once the listener is gone.
+fn wait_rules(worker: &Worker, client: &mut Client) -> Option<WaitRules> {
     let snapshot = worker.snapshot();
-    let listener = snapshot.plan.listener(client.listener_id(&snapshot)?)?;
-    Some((
-        listener.timeouts.client_idle,
-        listener.timeouts.client_header,
-    ))
+    let timeouts = &snapshot
+        .plan
+        .listener(client.listener_id(&snapshot)?)?
+        .timeouts;
+    Some(WaitRules {
+        idle: timeouts.client_idle,
+        head: timeouts.client_header,
+        age: timeouts.connection_age,
+    })
 }
 
 fn count_deadline(worker: &Worker, client: &mut Client, deadline: Deadline) {
@@ -136,14 +158,14 @@ async fn linger(worker: &Worker, client: &mut Client) {
     worker.relay_buffers.put(buffer);
 }
 
-/// Makes an answer that was cut short look so: a reset, for even a body that only the end of the connection ends.
-fn cut(io: &ClientIo) {
+/// Ends the connection with a reset, so that a body which only its end would end does not look whole.
+fn reset(io: &ClientIo) {
     let stream = match io {
         ClientIo::Plain(stream) => stream,
         ClientIo::Tls(stream) => stream.get_ref().0,
     };
     if let Stream::Tcp(stream) = stream {
-        // If the option cannot be set, the end still comes without close_notify or last chunk.
+        // If the option cannot be set, the end still comes, without close_notify over TLS.
         let _ = stream.set_zero_linger();
     }
 }

@@ -31,8 +31,10 @@ pub(crate) enum Next {
     Close,
     /// It is closed, but the client may still be sending: read on for a moment, so that our answer is not lost to a reset (RFC 9112 9.6).
     Linger,
-    /// The answer is cut short, and the client must see that.
+    /// The answer is cut short: the connection ends without the signs of a proper end.
     Cut,
+    /// The same where only a reset tells a cut from an end.
+    Reset,
 }
 
 /// Serves one request. `now` is when its first bytes were there to read, `started` when its time began to count,
@@ -377,7 +379,11 @@ async fn fail(
     note(story, failure);
     if story.answered || failure.status == 0 {
         finish(worker, &scene, &client.who, desk, story);
-        return Next::Cut;
+        return if story.until_close {
+            Next::Reset
+        } else {
+            Next::Cut
+        };
     }
     client.timer.disarm(Slot::Whole);
     desk.to_client.clear();

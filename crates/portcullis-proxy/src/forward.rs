@@ -9,7 +9,7 @@ use portcullis_http1::{Body, Method};
 use portcullis_plan::balance::{self, Tried};
 use portcullis_plan::live::{ServerLive, UpstreamError};
 use portcullis_plan::plan::{Address, Service};
-use portcullis_plan::{Deadline, Forward, Moment, ServerId};
+use portcullis_plan::{Deadline, Forward, Moment, ServerId, WorkerId};
 
 use crate::client::Client;
 use crate::deadline::Slot;
@@ -153,7 +153,7 @@ impl Attempt<'_> {
             self.worker.now()
         };
         story.timings.attempt = Some(now);
-        let _busy = ServerInFlight::new(self.server);
+        let _busy = ServerInFlight::new(self.server, self.worker.id());
         let mut upload = Upload::new(&desk.request, self.forward.body_limit, now);
         let mut upstream = match self.connection(client, story, now).await {
             Ok(upstream) => upstream,
@@ -168,11 +168,14 @@ impl Attempt<'_> {
         };
         desk.to_server.clear();
         desk.response.head.clear();
+        story.timings.wall_nanos = self.worker.clock().wall_nanos(now);
         let facts = self.scene.facts(&client.who, &desk.request);
+        let outcome = story.outcome(&self.scene, &desk.response);
         heads::request(
             &mut desk.to_server,
             &desk.request,
             &facts,
+            &outcome,
             self.forward.route,
             &options,
         );
@@ -309,18 +312,23 @@ impl Attempt<'_> {
     }
 }
 
-/// Counts a request at a server for as long as it lives.
-struct ServerInFlight<'a>(&'a ServerLive);
+/// Counts a request at a server, and the connection it uses, for as long as it lives.
+struct ServerInFlight<'a> {
+    server: &'a ServerLive,
+    worker: WorkerId,
+}
 
 impl<'a> ServerInFlight<'a> {
-    fn new(server: &'a ServerLive) -> Self {
+    fn new(server: &'a ServerLive, worker: WorkerId) -> Self {
         server.begin();
-        Self(server)
+        server.used_connections(worker, 1);
+        Self { server, worker }
     }
 }
 
 impl Drop for ServerInFlight<'_> {
     fn drop(&mut self) {
-        self.0.end();
+        self.server.used_connections(self.worker, -1);
+        self.server.end();
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! What may not pass (hop-by-hop fields, forged forwarding fields) is left out while copying; there is no map in between.
 
-use portcullis_http1::{BodyFraming, Known, KnownSet, Version, write};
+use portcullis_http1::{BodyFraming, Field, Known, KnownSet, Version, write};
 use portcullis_plan::plan::{Listener, PathRewrite, Route, ServerHeader};
 use portcullis_plan::{Facts, Fields as _, Outcome, forwarded};
 
@@ -31,11 +31,12 @@ pub(crate) struct RequestOptions {
     pub(crate) upgrade: bool,
 }
 
-/// Appends the request head for a server to `out`.
+/// Appends the request head for a server to `out`. `outcome` is the record so far, for the variables of edits.
 pub(crate) fn request(
     out: &mut Vec<u8>,
     part: &RequestPart,
     facts: &Facts<'_>,
+    outcome: &Outcome<'_>,
     route: &Route,
     options: &RequestOptions,
 ) {
@@ -48,7 +49,7 @@ pub(crate) fn request(
     let mut drops = REQUEST_DROPS;
     if route.host.is_some() || !part.head.has(Known::Host) {
         drops = drops.with(Known::Host);
-        host(out, facts, route);
+        host(out, facts, outcome, route);
     }
     let id_name = listener
         .request_id
@@ -74,7 +75,7 @@ pub(crate) fn request(
         out.extend_from_slice(via.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    edits.write(facts, None, out);
+    edits.write(facts, Some(outcome), out);
     framing(out, part, options);
     out.extend_from_slice(b"\r\n");
 }
@@ -82,6 +83,7 @@ pub(crate) fn request(
 /// The hop-by-hop fields of our own hop.
 fn framing(out: &mut Vec<u8>, part: &RequestPart, options: &RequestOptions) {
     if part.head.framing() == BodyFraming::Chunked {
+        trailer_announcement(out, &part.bytes, part.head.fields());
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     if options.expect_continue {
@@ -106,29 +108,17 @@ fn target(out: &mut Vec<u8>, facts: &Facts<'_>, rewrite: &PathRewrite) {
         out.extend_from_slice(facts.authority); // authority-form, RFC 9112 3.2.3
         return;
     }
-    match rewrite {
-        PathRewrite::Keep => out.extend_from_slice(facts.path),
-        PathRewrite::ReplacePrefix { length, with } => {
-            let rest = facts.path.get(*length..).unwrap_or_default();
-            out.extend_from_slice(with.as_bytes());
-            match rest.first() {
-                Some(b'/') => out.extend_from_slice(rest),
-                // Nothing but the prefix was asked for, or an asterisk: a path is never empty.
-                _ if with.is_empty() => out.push(b'/'),
-                _ => {}
-            }
-        }
-    }
+    rewrite.write(facts.path, out);
     if let Some(query) = facts.query {
         out.push(b'?');
         out.extend_from_slice(query);
     }
 }
 
-fn host(out: &mut Vec<u8>, facts: &Facts<'_>, route: &Route) {
+fn host(out: &mut Vec<u8>, facts: &Facts<'_>, outcome: &Outcome<'_>, route: &Route) {
     out.extend_from_slice(b"host: ");
     match &route.host {
-        Some(host) => host.render_field_value(facts, None, out),
+        Some(host) => host.render_field_value(facts, Some(outcome), out),
         None if !facts.authority.is_empty() => out.extend_from_slice(facts.authority),
         // HTTP/1.0 without Host: the server's own name is the best there is, and HTTP/1.1 demands one.
         None => match facts.server {
@@ -192,9 +182,7 @@ pub(crate) fn response(
         }
     }
     if options.chunked {
-        if part.head.has(Known::Trailer) {
-            copy_trailer_announcement(out, part);
-        }
+        trailer_announcement(out, &part.bytes, part.head.fields());
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     connection(out, request, options, part);
@@ -238,14 +226,10 @@ fn echo_request_id(out: &mut Vec<u8>, part: &ResponsePart, facts: &Facts<'_>) {
     }
 }
 
-fn copy_trailer_announcement(out: &mut Vec<u8>, part: &ResponsePart) {
-    for field in part
-        .head
-        .fields()
-        .iter()
-        .filter(|field| field.known == Known::Trailer)
-    {
-        write::field(out, b"trailer", field.value.of(&part.bytes));
+/// Only a chunked body has trailers to announce.
+fn trailer_announcement(out: &mut Vec<u8>, bytes: &[u8], fields: &[Field]) {
+    for field in fields.iter().filter(|field| field.known == Known::Trailer) {
+        write::field(out, b"trailer", field.value.of(bytes));
     }
 }
 

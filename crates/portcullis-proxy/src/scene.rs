@@ -91,6 +91,8 @@ pub(crate) struct Story {
     pub(crate) from_server: bool,
     /// A byte of the final answer may be on its way, so no other answer can be given.
     pub(crate) answered: bool,
+    /// Only the end of the connection ends the body that the client gets.
+    pub(crate) until_close: bool,
     /// The client was told to go on (100).
     pub(crate) continued: bool,
     pub(crate) bytes_in: u64,

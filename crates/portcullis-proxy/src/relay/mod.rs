@@ -48,6 +48,8 @@ pub(crate) struct Transfer<'a> {
     /// The client may send another request after this one.
     pub(crate) keep_alive: bool,
     armed: (UploadWait, Option<DownloadWait>),
+    /// Since when the server takes no byte of the body, and how long that was in all. A client is not slow while its server is.
+    server_full: (Option<Moment>, Duration),
 }
 
 /// The proper end of an attempt.
@@ -92,6 +94,7 @@ impl<'a> Transfer<'a> {
             upgrade,
             keep_alive,
             armed,
+            server_full: (None, Duration::ZERO),
         }
     }
 
@@ -202,6 +205,10 @@ impl<'a> Transfer<'a> {
     fn arm(&mut self, upload: UploadWait, sent: bool, download: DownloadWait, received: bool) {
         let timeouts = self.scene.timeouts;
         if sent || upload != self.armed.0 {
+            let full = (upload == UploadWait::Server).then(|| self.worker.recent());
+            if let Some(since) = std::mem::replace(&mut self.server_full.0, full) {
+                self.server_full.1 += self.worker.recent().since(since);
+            }
             match upload {
                 UploadWait::Nothing if self.armed.0 == UploadWait::Nothing => {}
                 UploadWait::Nothing => self.client.timer.disarm(Slot::Upload),
@@ -243,7 +250,10 @@ impl<'a> Transfer<'a> {
             .filter(|rate| *rate > 0)
             .map(|rate| {
                 let earned = Duration::from_secs_f64(self.story.body_in as f64 / rate as f64);
-                self.upload.started.plus(RATE_GRACE).plus(earned)
+                self.upload
+                    .started
+                    .plus(RATE_GRACE + self.server_full.1)
+                    .plus(earned)
             });
         match slow {
             Some(slow) if slow < idle => (Deadline::ClientBodyRate, slow),
@@ -311,6 +321,7 @@ impl HeadWriter<'_> {
         sides.story.status = head.status();
         sides.story.from_server = true;
         sides.story.answered = true;
+        sides.story.until_close = unbounded && !is_11;
         let options = ResponseOptions {
             chunked: unbounded && is_11,
             keep_alive: *self.keep_alive,
