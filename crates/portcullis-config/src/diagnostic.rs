@@ -88,6 +88,41 @@ impl Diagnostic {
     }
 }
 
+/// Diagnostics up to a bound: a file of nonsense has millions of them, and nobody reads the second thousand.
+///
+/// Errors and warnings have a bound each, so that many warnings never hide that there is an error.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    list: Vec<Diagnostic>,
+    errors: usize,
+}
+
+impl Findings {
+    const MOST: usize = 1_000;
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        let warnings = self.list.len() - self.errors;
+        let so_far = if diagnostic.is_error() {
+            self.errors
+        } else {
+            warnings
+        };
+        if so_far < Self::MOST {
+            self.errors += usize::from(diagnostic.is_error());
+            self.list.push(diagnostic);
+        }
+    }
+
+    /// Whether more errors would be dropped.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors >= Self::MOST
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<Diagnostic> {
+        self.list
+    }
+}
+
 /// The candidate nearest to what was written, if any is near enough to be what was meant.
 #[must_use]
 pub fn nearest<'a>(
@@ -99,8 +134,10 @@ pub fn nearest<'a>(
         return None;
     }
     let allowed = (written.chars().count() / 3).clamp(1, 3);
+    // And a thousand candidates are enough to look at.
     candidates
         .into_iter()
+        .take(1_000)
         .filter(|candidate| candidate.len() <= 100)
         .map(|candidate| (distance(written, candidate), candidate))
         .filter(|(distance, _)| *distance <= allowed)
@@ -135,6 +172,16 @@ mod tests {
             "a single letter is near to nothing"
         );
         assert_eq!(nearest("ap", ["api", "web"]), Some("api"));
+    }
+
+    #[test]
+    fn no_number_of_warnings_hides_an_error() {
+        let mut findings = Findings::default();
+        (0..5_000).for_each(|_| findings.push(Diagnostic::warning("a", "")));
+        findings.push(Diagnostic::error("b", ""));
+        let list = findings.into_vec();
+        assert_eq!(list.len(), 1_001);
+        assert!(list.iter().any(Diagnostic::is_error));
     }
 
     #[test]

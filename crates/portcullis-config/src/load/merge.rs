@@ -1,26 +1,47 @@
 //! Several files into one tree. Tables are merged by name; what is written twice is reported with both places.
 
-use crate::diagnostic::Diagnostic;
+use std::collections::HashMap;
+
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::source::Span;
 use crate::tree::{Entry, Kind, Node, Table};
 
 /// Merges in order: the root's entries first.
 pub(super) fn merge(trees: Vec<Table>) -> (Table, Vec<Diagnostic>) {
-    let mut merged = Table::default();
-    let mut clashes = Vec::new();
+    let mut trees = trees.into_iter();
+    let mut merged = trees.next().unwrap_or_default();
+    let mut clashes = Findings::default();
     for tree in trees {
-        for entry in tree.entries {
-            add(&mut merged, entry, &mut clashes);
-        }
+        merge_into(&mut merged, tree, &mut clashes, add);
     }
-    (merged, clashes)
+    (merged, clashes.into_vec())
 }
 
-fn add(into: &mut Table, entry: Entry, clashes: &mut Vec<Diagnostic>) {
-    let Some(first) = into.entries.iter_mut().find(|known| known.key == entry.key) else {
-        into.entries.push(entry);
-        return;
-    };
+/// Adds entries; `clash` decides about those that are there already.
+fn merge_into(
+    into: &mut Table,
+    more: Table,
+    clashes: &mut Findings,
+    clash: fn(&mut Entry, Entry, &mut Findings),
+) {
+    let known = into.entries.iter().zip(0..);
+    let mut places: HashMap<String, usize> =
+        known.map(|(entry, at)| (entry.key.clone(), at)).collect();
+    for entry in more.entries {
+        match places
+            .get(&entry.key)
+            .and_then(|at| into.entries.get_mut(*at))
+        {
+            Some(first) => clash(first, entry, clashes),
+            None => {
+                places.insert(entry.key.clone(), into.entries.len());
+                into.entries.push(entry);
+            }
+        }
+    }
+}
+
+fn add(first: &mut Entry, entry: Entry, clashes: &mut Findings) {
     match (entry.key.as_str(), &mut first.node.kind, entry.node.kind) {
         ("include", _, more) => {
             let known = std::mem::replace(&mut first.node.kind, Kind::Boolean(false));
@@ -31,19 +52,23 @@ fn add(into: &mut Table, entry: Entry, clashes: &mut Vec<Diagnostic>) {
         }
         ("route", Kind::Array(known), Kind::Array(more)) => known.extend(more),
         ("listener" | "service", Kind::Table(known), Kind::Table(more)) => {
-            for object in more.entries {
-                match known.entries.iter().find(|one| one.key == object.key) {
-                    Some(one) => clashes.push(twice(&entry.key, one, &object)),
-                    None => known.entries.push(object),
-                }
-            }
+            merge_into(
+                known,
+                more,
+                clashes,
+                if entry.key == "listener" {
+                    two_listeners
+                } else {
+                    two_services
+                },
+            );
         }
         (
             "global" | "admin" | "log" | "errors" | "defaults",
             Kind::Table(known),
             Kind::Table(more),
         ) => {
-            fill(known, more, clashes);
+            merge_into(known, more, clashes, fill);
         }
         (_, _, kind) => {
             let second = Entry {
@@ -66,26 +91,29 @@ fn items(kind: Kind, span: Option<Span>) -> Vec<Node> {
     }
 }
 
-/// Adds the keys of a table written in another file; tables below it likewise.
-fn fill(known: &mut Table, more: Table, clashes: &mut Vec<Diagnostic>) {
-    for entry in more.entries {
-        match known.entries.iter_mut().find(|one| one.key == entry.key) {
-            None => known.entries.push(entry),
-            Some(first) => match (&mut first.node.kind, entry.node.kind) {
-                (Kind::Table(known), Kind::Table(more)) => fill(known, more, clashes),
-                (_, kind) => {
-                    let second = Entry {
-                        node: Node {
-                            span: entry.node.span,
-                            kind,
-                        },
-                        ..entry
-                    };
-                    clashes.push(key_twice(first, &second));
-                }
-            },
+/// A key of a table written in another file; tables below it likewise.
+fn fill(first: &mut Entry, entry: Entry, clashes: &mut Findings) {
+    match (&mut first.node.kind, entry.node.kind) {
+        (Kind::Table(known), Kind::Table(more)) => merge_into(known, more, clashes, fill),
+        (_, kind) => {
+            let second = Entry {
+                node: Node {
+                    span: entry.node.span,
+                    kind,
+                },
+                ..entry
+            };
+            clashes.push(key_twice(first, &second));
         }
     }
+}
+
+fn two_listeners(first: &mut Entry, second: Entry, clashes: &mut Findings) {
+    clashes.push(twice("listener", first, &second));
+}
+
+fn two_services(first: &mut Entry, second: Entry, clashes: &mut Findings) {
+    clashes.push(twice("service", first, &second));
 }
 
 fn twice(kind: &str, first: &Entry, second: &Entry) -> Diagnostic {

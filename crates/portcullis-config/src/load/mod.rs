@@ -5,6 +5,7 @@ mod merge;
 mod noise;
 mod slips;
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -92,7 +93,7 @@ fn finish(files: files::Files<'_>, loader: &dyn Loader) -> Loaded {
 }
 
 /// The names written under a table, whether or not what they name could be read.
-fn names(tree: &Table, key: &str) -> Vec<String> {
+fn names(tree: &Table, key: &str) -> HashSet<String> {
     let table = tree
         .entries
         .iter()
@@ -104,7 +105,7 @@ fn names(tree: &Table, key: &str) -> Vec<String> {
             .iter()
             .map(|entry| entry.key.clone())
             .collect(),
-        _ => Vec::new(),
+        _ => HashSet::new(),
     }
 }
 
@@ -139,7 +140,7 @@ fn decode(tree: &Table, sources: &SourceMap, loader: &dyn Loader) -> (Config, Ve
             .collect(),
         services: root.service.value.into_iter().map(named_service).collect(),
     };
-    (config, cx.diagnostics)
+    (config, cx.diagnostics.into_vec())
 }
 
 fn named_listener((name, mut listener): (Val<Name>, Val<Listener>)) -> Val<Listener> {

@@ -3,12 +3,13 @@
 //! A value that cannot be read yields `None` after a diagnostic; its default or nothing takes its place, so that the
 //! rest can still be checked. No caller ever sees such a configuration, because there was an error.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Description, Line, Out, Shape, Val, text_literal};
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Findings, nearest};
 use crate::source::{FileId, Loader, SourceMap, Span};
 use crate::tree::{Entry, Kind, Node, Table};
 use crate::values::{Invalid, parse_duration, quoted};
@@ -79,7 +80,7 @@ impl<T: Section> Value for T {
 pub(crate) struct Context<'a> {
     pub(crate) sources: &'a SourceMap,
     pub(crate) loader: &'a dyn Loader,
-    pub(crate) diagnostics: Vec<Diagnostic>,
+    pub(crate) diagnostics: Findings,
 }
 
 impl<'a> Context<'a> {
@@ -87,7 +88,7 @@ impl<'a> Context<'a> {
         Self {
             sources,
             loader,
-            diagnostics: Vec::new(),
+            diagnostics: Findings::default(),
         }
     }
 
@@ -206,7 +207,7 @@ impl<'a> Reader<'a> {
         let mut has_later = false;
         for entry in &self.table.entries {
             let key = entry.key.as_str();
-            if self.known.contains(&key) {
+            if self.known.contains(&key) || cx.diagnostics.is_full() {
                 continue;
             }
             has_later |= self.later.contains(&key);
@@ -692,7 +693,7 @@ impl<T: Value> Value for Vec<Val<T>> {
 }
 
 /// A table whose keys are the operator's.
-impl<K: Text + Eq, V: Value> Value for Vec<(Val<K>, Val<V>)> {
+impl<K: Text, V: Value> Value for Vec<(Val<K>, Val<V>)> {
     fn shape() -> Shape {
         Shape::Map {
             key: K::WHAT,
@@ -706,6 +707,8 @@ impl<K: Text + Eq, V: Value> Value for Vec<(Val<K>, Val<V>)> {
             return cx.wrong_type(node, "a table", Some(&example));
         };
         let mut found: Self = Vec::new();
+        // Keys that print alike are the same key, such as a header in two cases.
+        let mut places: HashMap<String, Option<Span>> = HashMap::new();
         for entry in &table.entries {
             let key_node = Node {
                 span: entry.key_span,
@@ -717,15 +720,16 @@ impl<K: Text + Eq, V: Value> Value for Vec<(Val<K>, Val<V>)> {
             let (Some(key), Some(value)) = (key, value) else {
                 continue;
             };
-            if let Some((first, _)) = found.iter().find(|(known, _)| known.value == key) {
+            if let Some(first) = places.get(&key.print()) {
                 let message = format!("{} is written twice", quoted(&key.print()));
                 cx.report(
                     Diagnostic::error("duplicate-key", message)
                         .at(entry.key_span, "second time here")
-                        .note(first.span, "first time here"),
+                        .note(*first, "first time here"),
                 );
                 continue;
             }
+            places.insert(key.print(), entry.key_span);
             found.push((
                 Val::written(key, entry.key_span),
                 Val::written(value, entry.node.span),
@@ -938,11 +942,10 @@ macro_rules! section {
         }).unwrap_or_else(|| $crate::schema::Val::default_value(<$Type>::default())))
     };
     (@read $reader:ident $cx:ident table $field:ident ($Type:ty) () ()) => {
-        match $reader.entry(stringify!($field)) {
-            Some(entry) => <$Type as $crate::schema::Value>::decode(&entry.node, $cx)
-                .map(|value| $crate::schema::Val::written(value, entry.key_span)),
-            None => $crate::schema::decode::absent::<$Type>($cx).map($crate::schema::Val::default_value),
-        }
+        $reader.entry(stringify!($field)).and_then(|entry| {
+            let value = <$Type as $crate::schema::Value>::decode(&entry.node, $cx)?;
+            Some($crate::schema::Val::written(value, entry.key_span))
+        }).or_else(|| $crate::schema::decode::absent::<$Type>($cx).map($crate::schema::Val::default_value))
     };
     (@read $reader:ident $cx:ident default $field:ident ($Type:ty) ($($range:expr)?) ($default:expr)) => {{
         let written = $reader.take(stringify!($field)).and_then(|node| {

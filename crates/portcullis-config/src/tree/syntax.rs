@@ -14,7 +14,7 @@ pub(super) fn describe(
     tree: &Table,
 ) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
-    for error in errors.iter().take(1_000) {
+    for error in errors.iter().take(200) {
         let range = error.span().unwrap_or(text.len()..text.len());
         let span = Span::new(file, visible(text, range));
         let same_line = |other: &Diagnostic| {

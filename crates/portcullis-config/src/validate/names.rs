@@ -1,11 +1,12 @@
 //! Names that lead nowhere, names given twice, services nobody asks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::Check;
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::schema::{Name, RouteAction, Val};
 use crate::source::Span;
+use crate::values::quoted;
 
 pub(super) fn check(check: &mut Check<'_>) {
     dangling_listeners(check);
@@ -21,26 +22,22 @@ fn dangling_listeners(check: &mut Check<'_>) {
         let Some(listeners) = &route.listeners else {
             continue;
         };
-        let mut seen: Vec<&Val<String>> = Vec::new();
-        for name in &listeners.value {
-            if let Some(first) = seen.iter().find(|first| first.value == name.value) {
-                let message = format!("the listener `{}` is named twice", name.value);
-                check.report(
-                    Diagnostic::error("duplicate-name", message)
-                        .at(name.span, "second time here")
-                        .note(first.span, "first time here"),
-                );
-            }
-            seen.push(name);
-            if !check.declared.listeners.contains(&name.value) {
-                let diagnostic = dangling(
-                    "listener",
-                    &name.value,
-                    name.span,
-                    &check.declared.listeners,
-                );
-                check.report(diagnostic);
-            }
+        check.repeated(&listeners.value, |name, first| {
+            let message = format!("the listener `{}` is named twice", name.value);
+            Diagnostic::error("duplicate-name", message)
+                .at(name.span, "second time here")
+                .note(first.span, "first time here")
+        });
+        for name in listeners
+            .iter()
+            .filter(|name| !check.declared.listeners.contains(&name.value))
+        {
+            check.report(dangling(
+                "listener",
+                &name.value,
+                name.span,
+                &check.declared.listeners,
+            ));
         }
         check.not_empty(listeners, "listeners", "leave it out for all listeners");
     }
@@ -58,66 +55,71 @@ fn dangling_services(check: &mut Check<'_>) {
     }
 }
 
-fn dangling(kind: &'static str, name: &str, span: Option<Span>, declared: &[String]) -> Diagnostic {
+fn dangling(
+    kind: &'static str,
+    name: &str,
+    span: Option<Span>,
+    declared: &HashSet<String>,
+) -> Diagnostic {
     let code = if kind == "service" {
         "unknown-service"
     } else {
         "unknown-listener"
     };
-    let diagnostic = Diagnostic::error(code, format!("there is no {kind} `{name}`"))
+    let diagnostic = Diagnostic::error(code, format!("there is no {kind} {}", quoted(name)))
         .at(span, "not defined anywhere");
     if let Some(near) = nearest(name, declared.iter().map(String::as_str)) {
         return diagnostic.help(format!("did you mean `{near}`?"));
     }
-    match declared {
-        [] => diagnostic.help(format!("define it: [{kind}.{name}]")),
-        some if some.len() <= 8 => diagnostic.help(format!("the {kind}s are {}", some.join(", "))),
-        some => diagnostic.help(format!(
-            "none of the {} {kind}s has a similar name",
-            some.len()
-        )),
+    let mut names: Vec<&str> = declared.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    match names.len() {
+        0 => diagnostic.help(format!("define it: [{kind}.{name}]")),
+        1..=8 => diagnostic.help(format!("the {kind}s are {}", names.join(", "))),
+        count => diagnostic.help(format!("none of the {count} {kind}s has a similar name")),
     }
 }
 
 fn repeated_routes(check: &mut Check<'_>) {
     let config = check.config;
-    let mut seen: HashMap<&str, &Val<String>> = HashMap::new();
     for route in &config.routes {
         check_name(check, &route.name);
-        if let Some(first) = seen.insert(&route.name.value, &route.name) {
-            let (span, note) = (route.name.span.or(route.span), first.span);
-            let message = format!("two routes are named `{}`", route.name.value);
-            let diagnostic = Diagnostic::error("duplicate-name", message)
-                .at(span, "second one here")
-                .note(note, "first one here");
-            check.report(
-                diagnostic.help(
-                    "names tell routes apart in logs, metrics and commands; give each its own",
-                ),
-            );
-        }
     }
+    check.repeated(
+        config.routes.iter().map(|route| &route.name),
+        |name, first| {
+            Diagnostic::error(
+                "duplicate-name",
+                format!("two routes are named `{}`", name.value),
+            )
+            .at(name.span.or(first.span), "second one here")
+            .note(first.span.filter(|_| name.span.is_some()), "first one here")
+            .help("names tell routes apart in logs, metrics and commands; give each its own")
+        },
+    );
 }
 
 fn repeated_servers(check: &mut Check<'_>) {
     let config = check.config;
     for service in &config.services {
-        let mut seen: HashMap<&str, &Val<String>> = HashMap::new();
-        for server in &service.servers.value {
-            check_name(check, &server.name);
-            if let Some(first) = seen.insert(&server.name.value, &server.name) {
+        service
+            .servers
+            .iter()
+            .for_each(|server| check_name(check, &server.name));
+        check.repeated(
+            service.servers.iter().map(|server| &server.name),
+            |name, first| {
+                let service = &service.name.value;
                 let message = format!(
-                    "two servers of the service `{}` are named `{}`",
-                    service.name.value, server.name.value
+                    "two servers of the service `{service}` are named `{}`",
+                    name.value
                 );
-                let span = server.name.span.or(server.span);
-                check.report(
-                    Diagnostic::error("duplicate-name", message)
-                        .at(span, "second one here")
-                        .note(first.span, "first one here"),
-                );
-            }
-        }
+                Diagnostic::error("duplicate-name", message)
+                    .at(name.span.or(first.span), "second one here")
+                    .note(first.span.filter(|_| name.span.is_some()), "first one here")
+                    .help("servers without a name are called s1, s2, ... by position")
+            },
+        );
     }
 }
 

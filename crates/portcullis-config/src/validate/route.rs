@@ -1,5 +1,8 @@
 //! Routes by themselves: rewriting that needs a prefix, answers that cannot be, settings without effect.
 
+use std::fmt::Display;
+use std::hash::Hash;
+
 use super::{Check, template};
 use crate::diagnostic::Diagnostic;
 use crate::schema::{Redirect, Respond, Rewrite, Route, RouteAction, StripPrefix, Val};
@@ -33,21 +36,15 @@ fn lists(check: &mut Check<'_>, route: &Route) {
     }
 }
 
-fn repeated<T: PartialEq + std::fmt::Display>(check: &mut Check<'_>, items: &[Val<T>], what: &str) {
-    for (index, item) in items.iter().enumerate() {
-        if let Some(first) = items
-            .iter()
-            .take(index)
-            .find(|first| first.value == item.value)
-        {
-            let message = format!("the {what} `{}` is written twice", item.value);
-            check.report(
-                Diagnostic::error("duplicate-value", message)
-                    .at(item.span, "second time here")
-                    .note(first.span, "first time here"),
-            );
-        }
-    }
+fn repeated<T: Hash + Eq + Display>(check: &mut Check<'_>, items: &[Val<T>], what: &str) {
+    check.repeated(items, |item, first| {
+        Diagnostic::error(
+            "duplicate-value",
+            format!("the {what} `{}` is written twice", item.value),
+        )
+        .at(item.span, "second time here")
+        .note(first.span, "first time here")
+    });
 }
 
 fn redirect(check: &mut Check<'_>, redirect: &Val<Redirect>) {

@@ -34,24 +34,19 @@ fn servers(check: &mut Check<'_>, service: &Val<Service>) {
                 .at(span, "every request would be answered with 503"),
         );
     }
-    for (index, server) in servers.iter().enumerate() {
-        if let Some(first) = servers
-            .iter()
-            .take(index)
-            .find(|first| first.address.value == server.address.value)
-        {
+    check.repeated(
+        servers.iter().map(|server| &server.address),
+        |address, first| {
             let message = format!(
                 "two servers of the service `{}` have the address `{}`",
-                service.name.value, server.address.value
+                service.name.value, address.value
             );
-            check.report(
-                Diagnostic::warning("duplicate-server", message)
-                    .at(server.address.span, "second one here")
-                    .note(first.address.span, "first one here")
-                    .help("to give a server a larger share, use `weight`"),
-            );
-        }
-    }
+            Diagnostic::warning("duplicate-server", message)
+                .at(address.span, "second one here")
+                .note(first.span, "first one here")
+                .help("to give a server a larger share, use `weight`")
+        },
+    );
     if service.resolve.value.as_secs() < 1 {
         let diagnostic = Diagnostic::error(
             "out-of-range",

@@ -22,6 +22,10 @@ struct Dead<'a> {
     winners: Vec<&'a Val<Route>>,
 }
 
+/// How many routes of one host and path are compared with each other; beyond, a dead route goes unnoticed rather than a check
+/// of a generated file taking minutes.
+const MOST_RIVALS: usize = 500;
+
 pub(super) fn check(check: &mut Check<'_>) {
     let config = check.config;
     let everything = PathPattern::Prefix("/".into());
@@ -42,7 +46,9 @@ pub(super) fn check(check: &mut Check<'_>) {
                     winners,
                 });
             }
-            place.push(route);
+            if place.len() < MOST_RIVALS {
+                place.push(route);
+            }
         }
         if !dead.is_empty() && dead.len() == hosts(route).len() {
             shadowed(check, route, &dead);
@@ -108,6 +114,9 @@ fn winners<'a>(
         let Some(taken) = &rival.methods else {
             continue;
         };
+        if left.is_empty() {
+            break;
+        }
         let before = left.len();
         left.retain(|method| !taken.iter().any(|taken| taken.as_str() == *method));
         if left.len() < before {
