@@ -23,7 +23,7 @@ const FIRST_LOOKUPS: Duration = Duration::from_secs(5);
 /// Addresses kept of one answer.
 const ADDRESSES: usize = 64;
 /// The least time between lookups, whatever is configured.
-const LEAST_PERIOD: Duration = Duration::from_millis(100);
+const LEAST_PERIOD: Duration = Duration::from_secs(1);
 
 /// How lookups went.
 #[derive(Debug, Default)]
@@ -102,11 +102,24 @@ impl Resolver {
 /// The names among the servers of a snapshot.
 fn names(snapshot: &Snapshot) -> impl Iterator<Item = (Name, Arc<ServerLive>)> {
     let plan = &snapshot.plan;
-    plan.servers.iter().zip(&snapshot.live.servers).filter_map(|(server, live)| {
-        let Address::Name { host, port } = &server.address else { return None };
-        let period = plan.service(server.service)?.resolve;
-        Some((Name { server: live.uid(), host: host.clone(), port: *port, period }, Arc::clone(live)))
-    })
+    plan.servers
+        .iter()
+        .zip(&snapshot.live.servers)
+        .filter_map(|(server, live)| {
+            let Address::Name { host, port } = &server.address else {
+                return None;
+            };
+            let period = plan.service(server.service)?.resolve;
+            Some((
+                Name {
+                    server: live.uid(),
+                    host: host.clone(),
+                    port: *port,
+                    period,
+                },
+                Arc::clone(live),
+            ))
+        })
 }
 
 async fn keep_resolved(name: Name, live: Arc<ServerLive>, lookups: Arc<Lookups>) {
@@ -178,9 +191,23 @@ mod tests {
         resolver.settle(&snapshot).await;
         assert!(live.is_eligible());
         let addresses = live.addresses();
-        let addresses = addresses.as_ref().map(|addresses| addresses.to_vec()).unwrap_or_default();
-        assert!(addresses.iter().all(|address| address.ip().is_loopback() && address.port() == 8080), "{addresses:?}");
-        assert_eq!((resolver.lookups().successes(), resolver.lookups().failures()), (1, 0));
+        let addresses = addresses
+            .as_ref()
+            .map(|addresses| addresses.to_vec())
+            .unwrap_or_default();
+        assert!(
+            addresses
+                .iter()
+                .all(|address| address.ip().is_loopback() && address.port() == 8080),
+            "{addresses:?}"
+        );
+        assert_eq!(
+            (
+                resolver.lookups().successes(),
+                resolver.lookups().failures()
+            ),
+            (1, 0)
+        );
     }
 
     #[tokio::test]
@@ -191,16 +218,22 @@ mod tests {
         resolver.apply(&snapshot);
         resolver.settle(&snapshot).await;
         assert!(!snapshot.live.servers[0].is_eligible());
-        assert_eq!((resolver.lookups().successes(), resolver.lookups().failures()), (0, 1));
+        assert_eq!(
+            (
+                resolver.lookups().successes(),
+                resolver.lookups().failures()
+            ),
+            (0, 1)
+        );
     }
 
     #[tokio::test]
-    async fn names_are_looked_up_again_and_a_good_answer_is_kept() {
-        let snapshot = snapshot(&config("localhost", "100ms"));
+    async fn names_are_looked_up_again() {
+        let snapshot = snapshot(&config("localhost", "1s"));
         let mut resolver = Resolver::default();
         resolver.apply(&snapshot);
         let lookups = resolver.lookups();
-        eventually_async(|| lookups.successes() >= 3).await;
+        eventually_async(|| lookups.successes() >= 2).await;
         assert!(snapshot.live.servers[0].is_resolved());
     }
 
@@ -211,8 +244,14 @@ mod tests {
         resolver.apply(&first);
         resolver.apply(&first);
         resolver.settle(&first).await;
-        assert_eq!(resolver.lookups().successes(), 1, "the same name was not started twice");
-        resolver.apply(&snapshot("[listener.web]\nbind = '127.0.0.1:0'\n[[route]]\nrespond = { status = 200 }\n"));
+        assert_eq!(
+            resolver.lookups().successes(),
+            1,
+            "the same name was not started twice"
+        );
+        resolver.apply(&snapshot(
+            "[listener.web]\nbind = '127.0.0.1:0'\n[[route]]\nrespond = { status = 200 }\n",
+        ));
         assert!(resolver.running.is_empty());
     }
 }

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 use portcullis_config::FsLoader;
 use portcullis_plan::compile::{Machine, compile};
 use portcullis_plan::live::Live;
-use portcullis_plan::{EndedBy, Facts, ListenerId, Moment, Outcome, RouteId, Scheme, ServerId, ServiceId, Timings, WorkerId};
+use portcullis_plan::{
+    EndedBy, Facts, ListenerId, Moment, Outcome, RouteId, Scheme, ServerId, ServiceId, Timings,
+    WorkerId,
+};
 use portcullis_proxy::{Clock, Snapshot, SnapshotCell};
 use tokio::sync::{mpsc, oneshot};
 
@@ -38,26 +41,43 @@ path = '/other'
 service = 'plain'
 [admin]
 socket = { path = '/run/p/admin.sock', level = 'operator' }
-http = '127.0.0.1:0'
+http = { bind = '127.0.0.1:0' }
 ";
 
 /// The snapshot of a configuration that must be good.
 pub(crate) fn snapshot(text: &str) -> Snapshot {
     let loaded = portcullis_config::load_text("test.toml", text, &FsLoader);
-    let config = loaded.config.unwrap_or_else(|| unreachable!("{:?}", loaded.diagnostics));
+    let config = loaded
+        .config
+        .unwrap_or_else(|| unreachable!("{:?}", loaded.diagnostics));
     let (plan, diagnostics) = compile(&config, &loaded.sources, Machine { threads: 1 });
     let plan = Arc::new(plan.unwrap_or_else(|| unreachable!("{diagnostics:?}")));
     let live = Arc::new(Live::started(&plan, 1, 1_795_197_918_000_000_000));
-    Snapshot { plan, live, generation: 1 }
+    Snapshot {
+        plan,
+        live,
+        generation: 1,
+    }
 }
 
 /// The doors of a process with this configuration, and the reloads they ask for.
-pub(crate) fn admin_and_reloads(text: &str) -> (Arc<Admin>, mpsc::Receiver<oneshot::Sender<Arc<Report>>>) {
+pub(crate) fn admin_and_reloads(
+    text: &str,
+) -> (Arc<Admin>, mpsc::Receiver<oneshot::Sender<Arc<Report>>>) {
     let Snapshot { plan, live, .. } = snapshot(text);
     let (reloads, asked) = mpsc::channel(1);
     let snapshots = Arc::new(SnapshotCell::new(plan, live));
-    let daemon = Daemon { snapshots, clock: Clock::start(), started: SystemTime::now(), workers: 1, reloads };
-    (Admin::new(Arc::new(daemon), Arc::new(Lookups::default())), asked)
+    let daemon = Daemon {
+        snapshots,
+        clock: Clock::start(),
+        started: SystemTime::now(),
+        workers: 1,
+        reloads,
+    };
+    (
+        Admin::new(Arc::new(daemon), Arc::new(Lookups::default())),
+        asked,
+    )
 }
 
 /// The doors of a process with this configuration.
@@ -133,7 +153,8 @@ impl Folder {
     pub(crate) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("portcullis-test-{}-{number}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("portcullis-test-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)
     }

@@ -54,7 +54,11 @@ enum Next {
 
 enum Order {
     /// Whole lines; the emptied buffer goes back home.
-    Lines { bytes: Vec<u8>, lines: u64, home: SyncSender<Vec<u8>> },
+    Lines {
+        bytes: Vec<u8>,
+        lines: u64,
+        home: SyncSender<Vec<u8>>,
+    },
     /// Look at `Shared::next`.
     Look,
     /// Write nothing more.
@@ -65,16 +69,31 @@ impl AccessLog {
     /// Starts the writer on `target`; `dropped` counts lost lines.
     pub(crate) fn start(target: &LogTarget, dropped: CountDropped) -> io::Result<Self> {
         let output = Output::open(target)?;
-        let shared = Arc::new(Shared { enabled: AtomicBool::new(*target != LogTarget::Off), next: Mutex::default(), dropped });
+        let shared = Arc::new(Shared {
+            enabled: AtomicBool::new(*target != LogTarget::Off),
+            next: Mutex::default(),
+            dropped,
+        });
         let (orders, inbox) = sync_channel(WAITING);
         let (finished, done) = sync_channel(1);
-        let writer = Writer { shared: Arc::clone(&shared), output, is_failing: false };
-        let thread = std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
-            writer.run(&inbox);
-            // Nobody may be waiting, which is fine.
-            let _ = finished.try_send(());
-        })?;
-        Ok(Self { shared, orders, done, thread: Some(thread) })
+        let writer = Writer {
+            shared: Arc::clone(&shared),
+            output,
+            is_failing: false,
+        };
+        let thread = std::thread::Builder::new()
+            .name("access-log".to_owned())
+            .spawn(move || {
+                writer.run(&inbox);
+                // Nobody may be waiting, which is fine.
+                let _ = finished.try_send(());
+            })?;
+        Ok(Self {
+            shared,
+            orders,
+            done,
+            thread: Some(thread),
+        })
     }
 
     /// The sink for one worker.
@@ -84,7 +103,11 @@ impl AccessLog {
 
     /// Opens the file of the log anew, for log rotation. Without effect on streams.
     pub(crate) fn reopen(&self) {
-        let mut next = self.shared.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self
+            .shared
+            .next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if next.is_none() {
             *next = Some(Next::Reopen);
         }
@@ -99,8 +122,14 @@ impl AccessLog {
 
     /// Writes to `output` from the next buffer on.
     pub(crate) fn switch(&self, output: Output) {
-        self.shared.enabled.store(!output.is_off(), Ordering::Relaxed);
-        *self.shared.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(Next::Output(output));
+        self.shared
+            .enabled
+            .store(!output.is_off(), Ordering::Relaxed);
+        *self
+            .shared
+            .next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Next::Output(output));
         self.nudge();
     }
 
@@ -138,7 +167,11 @@ impl Writer {
         while let Ok(order) = inbox.recv() {
             self.look();
             match order {
-                Order::Lines { mut bytes, lines, home } => {
+                Order::Lines {
+                    mut bytes,
+                    lines,
+                    home,
+                } => {
                     self.write(&bytes, lines);
                     bytes.clear();
                     if bytes.capacity() <= producer::KEEP {
@@ -153,7 +186,12 @@ impl Writer {
     }
 
     fn look(&mut self) {
-        let next = self.shared.next.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let next = self
+            .shared
+            .next
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         match next {
             Some(Next::Output(output)) => {
                 self.output = output;
@@ -166,7 +204,12 @@ impl Writer {
 
     fn reopen(&mut self) {
         if let Err(error) = self.output.reopen() {
-            let path = self.output.path().unwrap_or(&PathBuf::new()).display().to_string();
+            let path = self
+                .output
+                .path()
+                .unwrap_or(&PathBuf::new())
+                .display()
+                .to_string();
             tracing::error!(%path, %error, "cannot reopen the access log, the old file stays in use");
         } else {
             self.is_failing = false;
@@ -238,8 +281,15 @@ mod tests {
         finish(log, producer);
         let text = std::fs::read_to_string(folder.path().join("a.log")).unwrap();
         let lost = dropped.load(Ordering::Relaxed);
-        assert_eq!(text.lines().count() as u64 + lost, 20_000, "what is not written is counted");
-        let numbers: Vec<u32> = text.lines().map(|line| line.strip_prefix("line ").unwrap().parse().unwrap()).collect();
+        assert_eq!(
+            text.lines().count() as u64 + lost,
+            20_000,
+            "what is not written is counted"
+        );
+        let numbers: Vec<u32> = text
+            .lines()
+            .map(|line| line.strip_prefix("line ").unwrap().parse().unwrap())
+            .collect();
         assert!(numbers.is_sorted(), "lines keep their order");
     }
 
@@ -251,7 +301,9 @@ mod tests {
         let producer = log.producer();
         append(&producer, "before");
         producer.flush();
-        crate::testing::eventually(|| std::fs::read_to_string(&path).is_ok_and(|text| text == "before\n"));
+        crate::testing::eventually(|| {
+            std::fs::read_to_string(&path).is_ok_and(|text| text == "before\n")
+        });
         std::fs::rename(&path, folder.path().join("a.log.1")).unwrap();
         log.reopen();
         crate::testing::eventually(|| path.exists());
@@ -269,7 +321,10 @@ mod tests {
         log.switch(AccessLog::prepare(&file_in(&folder, "b.log")).unwrap());
         append(&producer, "now");
         finish(log, producer);
-        assert_eq!(std::fs::read_to_string(folder.path().join("b.log")).unwrap(), "now\n");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("b.log")).unwrap(),
+            "now\n"
+        );
     }
 
     #[test]

@@ -36,7 +36,11 @@ impl Output {
             LogTarget::Stderr => (Sink::Stderr(io::stderr()), None),
             LogTarget::File(path) => (Sink::File(append_to(path)?), Some(path.clone())),
         };
-        Ok(Self { sink, path, is_torn: false })
+        Ok(Self {
+            sink,
+            path,
+            is_torn: false,
+        })
     }
 
     /// Opens the file at the same path anew; streams stay as they are. An error leaves the old file in use.
@@ -131,7 +135,10 @@ mod tests {
 
     #[test]
     fn an_error_says_how_much_was_written() {
-        let mut narrow = Narrow { room: 5, taken: Vec::new() };
+        let mut narrow = Narrow {
+            room: 5,
+            taken: Vec::new(),
+        };
         let (written, error) = write_all(&mut narrow, b"abcdefgh").unwrap_err();
         assert_eq!((written, error.kind()), (5, ErrorKind::StorageFull));
         assert_eq!(narrow.taken, b"abcde");

@@ -36,7 +36,13 @@ struct Gathered {
 impl Producer {
     pub(super) fn new(orders: SyncSender<Order>, shared: Arc<Shared>) -> Self {
         let (home, spares) = sync_channel(SPARE);
-        Self { shared, orders, home, spares, gathered: RefCell::default() }
+        Self {
+            shared,
+            orders,
+            home,
+            spares,
+            gathered: RefCell::default(),
+        }
     }
 
     fn hand_over(&self, gathered: &mut Gathered) {
@@ -46,10 +52,16 @@ impl Producer {
         let next = self.spares.try_recv().unwrap_or_default();
         let bytes = std::mem::replace(&mut gathered.bytes, next);
         let lines = std::mem::take(&mut gathered.lines);
-        let order = Order::Lines { bytes, lines, home: self.home.clone() };
+        let order = Order::Lines {
+            bytes,
+            lines,
+            home: self.home.clone(),
+        };
         match self.orders.try_send(order) {
             Ok(()) => {}
-            Err(TrySendError::Full(Order::Lines { bytes, lines, .. })) => self.keep_or_drop(gathered, bytes, lines),
+            Err(TrySendError::Full(Order::Lines { bytes, lines, .. })) => {
+                self.keep_or_drop(gathered, bytes, lines);
+            }
             Err(_) => (self.shared.dropped)(lines),
         }
     }
@@ -110,7 +122,11 @@ mod tests {
         let count = move |lines| {
             counter.fetch_add(lines, Ordering::Relaxed);
         };
-        let shared = Shared { enabled: AtomicBool::new(true), next: Mutex::default(), dropped: Arc::new(count) };
+        let shared = Shared {
+            enabled: AtomicBool::new(true),
+            next: Mutex::default(),
+            dropped: Arc::new(count),
+        };
         (Producer::new(orders, Arc::new(shared)), inbox, dropped)
     }
 
@@ -122,7 +138,14 @@ mod tests {
     fn a_full_buffer_is_handed_over_and_comes_back_for_reuse() {
         let (producer, inbox, _) = producer(4);
         append(&producer, HAND_OVER);
-        let Ok(Order::Lines { mut bytes, lines, home }) = inbox.try_recv() else { unreachable!("it was handed over") };
+        let Ok(Order::Lines {
+            mut bytes,
+            lines,
+            home,
+        }) = inbox.try_recv()
+        else {
+            unreachable!("it was handed over")
+        };
         assert_eq!((bytes.len(), lines), (HAND_OVER, 1));
         let address = bytes.as_ptr();
         bytes.clear();
@@ -133,7 +156,10 @@ mod tests {
             Order::Lines { bytes, .. } => Some(bytes.as_ptr()),
             _ => None,
         });
-        assert!(seen.any(|pointer| pointer == address), "the buffer was used again");
+        assert!(
+            seen.any(|pointer| pointer == address),
+            "the buffer was used again"
+        );
     }
 
     #[test]
@@ -142,9 +168,15 @@ mod tests {
         append(&producer, 10);
         assert!(inbox.try_recv().is_err());
         producer.flush();
-        assert!(matches!(inbox.try_recv(), Ok(Order::Lines { lines: 1, .. })));
+        assert!(matches!(
+            inbox.try_recv(),
+            Ok(Order::Lines { lines: 1, .. })
+        ));
         producer.flush();
-        assert!(inbox.try_recv().is_err(), "nothing gathered, nothing handed over");
+        assert!(
+            inbox.try_recv().is_err(),
+            "nothing gathered, nothing handed over"
+        );
     }
 
     #[test]
@@ -152,9 +184,17 @@ mod tests {
         let (producer, inbox, dropped) = producer(1);
         append(&producer, HAND_OVER);
         append(&producer, HAND_OVER);
-        assert_eq!(dropped.load(Ordering::Relaxed), 0, "the second buffer waits");
+        assert_eq!(
+            dropped.load(Ordering::Relaxed),
+            0,
+            "the second buffer waits"
+        );
         append(&producer, HAND_OVER);
-        assert_eq!(dropped.load(Ordering::Relaxed), 2, "at twice the size it is dropped");
+        assert_eq!(
+            dropped.load(Ordering::Relaxed),
+            2,
+            "at twice the size it is dropped"
+        );
         assert!(inbox.try_recv().is_ok());
         append(&producer, HAND_OVER);
         assert!(inbox.try_recv().is_ok(), "and the log goes on");

@@ -165,7 +165,9 @@ impl Command {
     #[must_use]
     pub(crate) fn level(&self) -> AdminLevel {
         match self {
-            Self::Server(..) | Self::Reload | Self::ClearCounters { all: true } => AdminLevel::Admin,
+            Self::Server(..) | Self::Reload | Self::ClearCounters { all: true } => {
+                AdminLevel::Admin
+            }
             Self::Errors(_) | Self::ClearCounters { all: false } => AdminLevel::Operator,
             _ => AdminLevel::User,
         }
@@ -211,7 +213,9 @@ pub(crate) fn parse(words: &[String]) -> Command {
         ["get", "weight", rest @ ..] => Command::GetWeight(target(rest.first())),
         ["enable", "server", rest @ ..] => server_state(rest, AdminState::Ready),
         ["disable", "server", rest @ ..] => server_state(rest, AdminState::Maint),
-        ["clear", "counters", rest @ ..] => Command::ClearCounters { all: rest.first() == Some(&"all") },
+        ["clear", "counters", rest @ ..] => Command::ClearCounters {
+            all: rest.first() == Some(&"all"),
+        },
         ["operator", ..] => Command::Lower(AdminLevel::Operator),
         ["user", ..] => Command::Lower(AdminLevel::User),
         ["reload", ..] => Command::Reload,
@@ -241,10 +245,14 @@ fn parse_show(words: &[&str]) -> Option<Command> {
 
 fn parse_set(words: &[&str]) -> Option<Command> {
     Some(match words {
-        ["server", rest @ ..] => Command::Server(target(rest.first()), server_change(rest.get(1..).unwrap_or_default())),
-        ["weight", rest @ ..] => {
-            Command::Server(target(rest.first()), weight(rest.get(1)).map(ServerChange::Weight))
-        }
+        ["server", rest @ ..] => Command::Server(
+            target(rest.first()),
+            server_change(rest.get(1..).unwrap_or_default()),
+        ),
+        ["weight", rest @ ..] => Command::Server(
+            target(rest.first()),
+            weight(rest.get(1)).map(ServerChange::Weight),
+        ),
         ["timeout", rest @ ..] => Command::Timeout(cli_timeout(rest)),
         ["severity-output", rest @ ..] => Command::SeverityOutput(match rest.first() {
             Some(&"none") => Some(SeverityOutput::None),
@@ -258,7 +266,12 @@ fn parse_set(words: &[&str]) -> Option<Command> {
 
 fn form(words: &[&str]) -> Form {
     let has = |word| words.contains(&word);
-    Form { typed: has("typed"), json: has("json"), desc: has("desc"), float: has("float") }
+    Form {
+        typed: has("typed"),
+        json: has("json"),
+        desc: has("desc"),
+        float: has("float"),
+    }
 }
 
 /// Three arguments that do not begin with an option are a filter; fewer are ignored, as HAProxy does.
@@ -268,12 +281,19 @@ fn stat_query(words: &[&str]) -> StatQuery {
         .iter()
         .position(|word| !OPTIONS.contains(word))
         .and_then(|at| match words.get(at..at + 3) {
-            Some([proxy, types, server]) => {
-                Some(StatFilter { proxy: proxy_ref(proxy), types: leading_number(types), server: leading_number(server) })
-            }
+            Some([proxy, types, server]) => Some(StatFilter {
+                proxy: proxy_ref(proxy),
+                types: leading_number(types),
+                server: leading_number(server),
+            }),
             _ => None,
         });
-    StatQuery { form: form(words), only_up: words.contains(&"up"), no_maint: words.contains(&"no-maint"), filter }
+    StatQuery {
+        form: form(words),
+        only_up: words.contains(&"up"),
+        no_maint: words.contains(&"no-maint"),
+        filter,
+    }
 }
 
 fn proxy_ref(word: &str) -> ProxyRef {
@@ -287,8 +307,14 @@ fn proxy_ref(word: &str) -> ProxyRef {
 /// The number at the beginning of a word, 0 without one: what C's `atoi` makes of it.
 fn leading_number(word: &str) -> i64 {
     let (sign, digits) = word.strip_prefix('-').map_or((1, word), |rest| (-1, rest));
-    let end = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
-    digits.get(..end).and_then(|digits| digits.parse::<i64>().ok()).map_or(0, |number| sign * number)
+    let end = digits
+        .bytes()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(digits.len());
+    digits
+        .get(..end)
+        .and_then(|digits| digits.parse::<i64>().ok())
+        .map_or(0, |number| sign * number)
 }
 
 fn target(word: Option<&&str>) -> Target {
@@ -326,7 +352,9 @@ fn server_change(words: &[&str]) -> Result<ServerChange, &'static str> {
 
 fn weight(word: Option<&&str>) -> Result<Weight, &'static str> {
     let word = word.ok_or("Require <weight> or <weight%>.")?;
-    let (digits, percent) = word.strip_suffix('%').map_or((*word, false), |digits| (digits, true));
+    let (digits, percent) = word
+        .strip_suffix('%')
+        .map_or((*word, false), |digits| (digits, true));
     let magnitude = digits.strip_prefix('-').unwrap_or(digits);
     if !magnitude.starts_with(|first: char| first.is_ascii_digit()) {
         return Err("Empty weight string empty or preceded by garbage");
@@ -353,7 +381,10 @@ fn cli_timeout(words: &[&str]) -> Result<Duration, &'static str> {
 
 /// A positive number of seconds, or of the unit written after it.
 fn duration(word: &str) -> Option<Duration> {
-    let end = word.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(word.len());
+    let end = word
+        .bytes()
+        .position(|byte| !byte.is_ascii_digit())
+        .unwrap_or(word.len());
     let (digits, unit) = word.split_at_checked(end)?;
     let number = digits.parse::<u64>().ok()?;
     let micros = match unit {
@@ -395,13 +426,20 @@ mod tests {
         assert_eq!(split(r"a\;b \\ c\ d"), [vec!["a;b", r"\", "c d"]]);
         assert_eq!(split("a;;b"), [vec!["a"], vec![], vec!["b"]]);
         assert_eq!(split(""), [Vec::<String>::new()]);
-        assert_eq!(split("a\\"), [vec!["a"]], "a backslash at the end stands for nothing");
+        assert_eq!(
+            split("a\\"),
+            [vec!["a"]],
+            "a backslash at the end stands for nothing"
+        );
     }
 
     #[test]
     fn spaces_do_not_matter_but_case_does() {
         assert_eq!(one("  show   version  "), Command::Version);
-        assert_eq!(one("SHOW version"), Command::Unknown("SHOW version".to_owned()));
+        assert_eq!(
+            one("SHOW version"),
+            Command::Unknown("SHOW version".to_owned())
+        );
         assert_eq!(one("sh inf"), Command::Unknown("sh inf".to_owned()));
     }
 
@@ -414,75 +452,181 @@ mod tests {
 
     #[test]
     fn forms_combine() {
-        assert_eq!(one("show info typed desc float"), Command::Info(Form { typed: true, desc: true, float: true, json: false }));
-        let Command::Stat(query) = one("show stat json up no-maint") else { unreachable!() };
-        assert_eq!((query.form.json, query.only_up, query.no_maint, query.filter), (true, true, true, None));
+        assert_eq!(
+            one("show info typed desc float"),
+            Command::Info(Form {
+                typed: true,
+                desc: true,
+                float: true,
+                json: false
+            })
+        );
+        let Command::Stat(query) = one("show stat json up no-maint") else {
+            unreachable!()
+        };
+        assert_eq!(
+            (query.form.json, query.only_up, query.no_maint, query.filter),
+            (true, true, true, None)
+        );
     }
 
     #[test]
     fn three_arguments_are_a_filter_wherever_options_stand() {
-        let filter = Some(StatFilter { proxy: ProxyRef::Any, types: 4, server: -1 });
-        for line in ["show stat -1 4 -1", "show stat -1 4 -1 typed", "show stat typed -1 4 -1"] {
-            let Command::Stat(query) = one(line) else { unreachable!() };
+        let filter = Some(StatFilter {
+            proxy: ProxyRef::Any,
+            types: 4,
+            server: -1,
+        });
+        for line in [
+            "show stat -1 4 -1",
+            "show stat -1 4 -1 typed",
+            "show stat typed -1 4 -1",
+        ] {
+            let Command::Stat(query) = one(line) else {
+                unreachable!()
+            };
             assert_eq!(query.filter, filter, "{line}");
         }
-        let Command::Stat(query) = one("show stat app 6 #3") else { unreachable!() };
-        assert_eq!(query.filter, Some(StatFilter { proxy: ProxyRef::Name("app".to_owned()), types: 6, server: 0 }));
-        assert_eq!(one("show stat -1"), Command::Stat(StatQuery::default()), "one number alone filters nothing");
+        let Command::Stat(query) = one("show stat app 6 #3") else {
+            unreachable!()
+        };
+        assert_eq!(
+            query.filter,
+            Some(StatFilter {
+                proxy: ProxyRef::Name("app".to_owned()),
+                types: 6,
+                server: 0
+            })
+        );
+        assert_eq!(
+            one("show stat -1"),
+            Command::Stat(StatQuery::default()),
+            "one number alone filters nothing"
+        );
     }
 
     #[test]
     fn weights_are_numbers_or_percent() {
-        assert_eq!(change("set weight app/s1 10"), Ok(ServerChange::Weight(Weight::Absolute(10))));
-        assert_eq!(change("set weight app/s1 50%"), Ok(ServerChange::Weight(Weight::Percent(50))));
-        assert_eq!(change("set server app/s1 weight 256"), Ok(ServerChange::Weight(Weight::Absolute(256))));
+        assert_eq!(
+            change("set weight app/s1 10"),
+            Ok(ServerChange::Weight(Weight::Absolute(10)))
+        );
+        assert_eq!(
+            change("set weight app/s1 50%"),
+            Ok(ServerChange::Weight(Weight::Percent(50)))
+        );
+        assert_eq!(
+            change("set server app/s1 weight 256"),
+            Ok(ServerChange::Weight(Weight::Absolute(256)))
+        );
         for (word, complaint) in [
             ("", "Require <weight> or <weight%>."),
-            ("257", "Absolute weight can only be between 0 and 256 inclusive."),
-            ("-1", "Absolute weight can only be between 0 and 256 inclusive."),
-            ("99999999999", "Absolute weight can only be between 0 and 256 inclusive."),
+            (
+                "257",
+                "Absolute weight can only be between 0 and 256 inclusive.",
+            ),
+            (
+                "-1",
+                "Absolute weight can only be between 0 and 256 inclusive.",
+            ),
+            (
+                "99999999999",
+                "Absolute weight can only be between 0 and 256 inclusive.",
+            ),
             ("-5%", "Relative weight must be positive."),
             ("x", "Empty weight string empty or preceded by garbage"),
             ("%", "Empty weight string empty or preceded by garbage"),
             ("1.5", "Trailing garbage in weight string"),
             ("10x", "Trailing garbage in weight string"),
         ] {
-            assert_eq!(change(&format!("set weight app/s1 {word}")), Err(complaint), "{word:?}");
+            assert_eq!(
+                change(&format!("set weight app/s1 {word}")),
+                Err(complaint),
+                "{word:?}"
+            );
         }
     }
 
     #[test]
     fn server_arguments_complain_in_known_words() {
-        assert_eq!(change("set server app/s1 state foo"), Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."));
-        assert_eq!(change("set server app/s1 state"), Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'."));
-        assert_eq!(change("set server app/s1 health x"), Err("'set server <srv> health' expects 'up', 'stopping', or 'down'."));
-        assert!(change("set server app/s1").is_err_and(|text| text.starts_with("usage: set server <backend>/<server> ")));
+        assert_eq!(
+            change("set server app/s1 state foo"),
+            Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'.")
+        );
+        assert_eq!(
+            change("set server app/s1 state"),
+            Err("'set server <srv> state' expects 'ready', 'drain' and 'maint'.")
+        );
+        assert_eq!(
+            change("set server app/s1 health x"),
+            Err("'set server <srv> health' expects 'up', 'stopping', or 'down'.")
+        );
+        assert!(
+            change("set server app/s1")
+                .is_err_and(|text| text.starts_with("usage: set server <backend>/<server> "))
+        );
     }
 
     #[test]
     fn a_target_has_two_parts() {
-        assert_eq!(one("get weight app/s1"), Command::GetWeight(Some(("app".to_owned(), "s1".to_owned()))));
-        assert_eq!(one("get weight #4/#1"), Command::GetWeight(Some(("#4".to_owned(), "#1".to_owned()))));
-        for line in ["get weight", "get weight app", "get weight app/", "get weight /s1"] {
+        assert_eq!(
+            one("get weight app/s1"),
+            Command::GetWeight(Some(("app".to_owned(), "s1".to_owned())))
+        );
+        assert_eq!(
+            one("get weight #4/#1"),
+            Command::GetWeight(Some(("#4".to_owned(), "#1".to_owned())))
+        );
+        for line in [
+            "get weight",
+            "get weight app",
+            "get weight app/",
+            "get weight /s1",
+        ] {
             assert_eq!(one(line), Command::GetWeight(None), "{line:?}");
         }
     }
 
     #[test]
     fn enabling_is_setting_the_state() {
-        assert_eq!(change("enable server app/s1"), Ok(ServerChange::State(AdminState::Ready)));
-        assert_eq!(change("disable server app/s1"), Ok(ServerChange::State(AdminState::Maint)));
+        assert_eq!(
+            change("enable server app/s1"),
+            Ok(ServerChange::State(AdminState::Ready))
+        );
+        assert_eq!(
+            change("disable server app/s1"),
+            Ok(ServerChange::State(AdminState::Maint))
+        );
     }
 
     #[test]
     fn session_timeouts_are_seconds_unless_a_unit_says_otherwise() {
-        assert_eq!(one("set timeout cli 60"), Command::Timeout(Ok(Duration::from_secs(60))));
-        assert_eq!(one("set timeout cli 250ms"), Command::Timeout(Ok(Duration::from_millis(250))));
-        assert_eq!(one("set timeout cli 5m"), Command::Timeout(Ok(Duration::from_secs(300))));
-        assert_eq!(one("set timeout cli"), Command::Timeout(Err("Expects an integer value.")));
-        assert_eq!(one("set timeout x 1"), Command::Timeout(Err("'set timeout' only supports 'cli'.")));
+        assert_eq!(
+            one("set timeout cli 60"),
+            Command::Timeout(Ok(Duration::from_secs(60)))
+        );
+        assert_eq!(
+            one("set timeout cli 250ms"),
+            Command::Timeout(Ok(Duration::from_millis(250)))
+        );
+        assert_eq!(
+            one("set timeout cli 5m"),
+            Command::Timeout(Ok(Duration::from_secs(300)))
+        );
+        assert_eq!(
+            one("set timeout cli"),
+            Command::Timeout(Err("Expects an integer value."))
+        );
+        assert_eq!(
+            one("set timeout x 1"),
+            Command::Timeout(Err("'set timeout' only supports 'cli'."))
+        );
         for word in ["0", "abc", "1x", "99999999999999999999", "365d"] {
-            assert_eq!(one(&format!("set timeout cli {word}")), Command::Timeout(Err("Invalid timeout value.")), "{word}");
+            assert_eq!(
+                one(&format!("set timeout cli {word}")),
+                Command::Timeout(Err("Invalid timeout value.")),
+                "{word}"
+            );
         }
     }
 

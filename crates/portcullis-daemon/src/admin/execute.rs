@@ -1,12 +1,14 @@
 //! What each command of the runtime API does.
 
+use portcullis_plan::ServerId;
 use portcullis_plan::health::HealthState;
 use portcullis_plan::live::{AdminState, ServerLive};
 use portcullis_plan::plan::{AdminLevel, Plan, Service};
-use portcullis_plan::ServerId;
 use portcullis_proxy::Snapshot;
 
-use super::command::{self, Command, ForcedHealth, ServerChange, SeverityOutput, StatQuery, Target, Weight};
+use super::command::{
+    self, Command, ForcedHealth, ServerChange, SeverityOutput, StatQuery, Target, Weight,
+};
 use super::info::{self, InfoFacts, VERSION};
 use super::numbers::{find_server, find_service};
 use super::reply::Reply;
@@ -38,11 +40,15 @@ pub(crate) async fn execute(command: Command, session: &mut Session, admin: &Adm
         Command::CliLevel => Reply::info(level_word(session.level)),
         Command::CliSockets => Reply::Dump(sockets(plan)),
         Command::GetWeight(target) => with_server(&snapshot, target, |_, _, server| {
-            Reply::Dump(format!("{} (initial {})\n", server.weight(), server.initial_weight()))
+            Reply::Dump(format!(
+                "{} (initial {})\n",
+                server.weight(),
+                server.initial_weight()
+            ))
         }),
-        Command::Server(target, change) => {
-            with_server(&snapshot, target, |service, id, server| change_server(admin, plan, (service, id, server), change))
-        }
+        Command::Server(target, change) => with_server(&snapshot, target, |service, id, server| {
+            change_server(admin, plan, (service, id, server), change)
+        }),
         Command::Timeout(timeout) => match timeout {
             Ok(idle) => {
                 session.idle = idle;
@@ -61,7 +67,10 @@ fn stat(admin: &Admin, snapshot: &Snapshot, query: &StatQuery) -> Reply {
     let rows = stat::rows::rows(&snapshot.plan, &snapshot.live, admin.daemon.clock.now());
     match stat::resolve(query.filter.as_ref(), &rows) {
         Ok(proxy) => {
-            let asked: Vec<_> = rows.iter().filter(|row| row.is_asked_by(query, proxy)).collect();
+            let asked: Vec<_> = rows
+                .iter()
+                .filter(|row| row.is_asked_by(query, proxy))
+                .collect();
             Reply::Dump(stat::render(&asked, query))
         }
         Err(complaint) => Reply::error(complaint),
@@ -73,23 +82,40 @@ fn servers_state(admin: &Admin, snapshot: &Snapshot, only: Option<&str>) -> Repl
     let number = only.map(|wanted| find_service(plan, wanted).map(|(number, _)| number));
     match number {
         Some(None) => Reply::error("Can't find backend."),
-        found => Reply::Dump(state::render(plan, &snapshot.live, found.flatten(), admin.daemon.clock.now())),
+        found => Reply::Dump(state::render(
+            plan,
+            &snapshot.live,
+            found.flatten(),
+            admin.daemon.clock.now(),
+        )),
     }
 }
 
 fn backends(plan: &Plan) -> String {
-    let names = plan.services.iter().map(|service| text::ascii(&service.name) + "\n");
-    std::iter::once("# name\n".to_owned()).chain(names).collect()
+    let names = plan
+        .services
+        .iter()
+        .map(|service| text::ascii(&service.name) + "\n");
+    std::iter::once("# name\n".to_owned())
+        .chain(names)
+        .collect()
 }
 
 /// Nothing is captured: a malformed request has a line in the access log and a reason in the metrics instead.
 fn errors(admin: &Admin, plan: &Plan, only: Option<&str>) -> Reply {
-    let is_listener = |wanted: &str| plan.listeners.iter().any(|listener| *listener.name == *wanted);
+    let is_listener = |wanted: &str| {
+        plan.listeners
+            .iter()
+            .any(|listener| *listener.name == *wanted)
+    };
     if only.is_some_and(|wanted| !is_listener(wanted) && find_service(plan, wanted).is_none()) {
         return Reply::error("No such proxy.");
     }
     let millis = admin.daemon.clock.wall_nanos(admin.daemon.clock.now()) / 1_000_000;
-    Reply::Dump(format!("Total events captured on [{}] : 0\n", text::log_time(millis)))
+    Reply::Dump(format!(
+        "Total events captured on [{}] : 0\n",
+        text::log_time(millis)
+    ))
 }
 
 const fn level_word(level: AdminLevel) -> &'static str {
@@ -174,7 +200,9 @@ fn change_server(
         ServerChange::Health(ForcedHealth::Up) => drop(live.force_health(HealthState::Up, now)),
         ServerChange::Health(ForcedHealth::Down) => drop(live.force_health(HealthState::Down, now)),
         ServerChange::Health(ForcedHealth::Stopping) => {
-            return Reply::error("'stopping' is not supported, use 'set server <srv> state drain'.");
+            return Reply::error(
+                "'stopping' is not supported, use 'set server <srv> state drain'.",
+            );
         }
     }
     let name = plan.server(id).map_or("", |server| &server.name);
@@ -207,39 +235,70 @@ async fn reload(admin: &Admin) -> Reply {
     let report = admin.daemon.reload().await;
     let success = u8::from(report.is_success());
     // An empty line would end the answer early.
-    let lines: Vec<_> = report.to_string().lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+    let lines: Vec<_> = report
+        .to_string()
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(str::to_owned)
+        .collect();
     Reply::Dump(format!("Success={success}\n--\n{}\n", lines.join("\n")))
 }
 
 fn info_facts(admin: &Admin, snapshot: &Snapshot) -> InfoFacts {
     let (plan, live) = (&snapshot.plan, &snapshot.live);
     let process = &live.process;
-    let totals: Vec<_> = live.listeners.iter().map(|listener| listener.totals_since_clear()).collect();
-    let tls = || plan.listeners.iter().zip(&live.listeners).filter(|(listener, _)| listener.tls.is_some());
+    let totals: Vec<_> = live
+        .listeners
+        .iter()
+        .map(|listener| listener.totals_since_clear())
+        .collect();
+    let tls = || {
+        plan.listeners
+            .iter()
+            .zip(&live.listeners)
+            .filter(|(listener, _)| listener.tls.is_some())
+    };
     let handshakes = tls().flat_map(|(_, live)| live.handshakes());
     InfoFacts {
         threads: live.workers(),
         pid: std::process::id(),
         uptime_millis: admin.daemon.clock.now().as_millis(),
         started_micros: process.started_wall_nanos() / 1_000,
-        descriptors: rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX),
+        descriptors: rustix::process::getrlimit(rustix::process::Resource::Nofile)
+            .current
+            .unwrap_or(u64::MAX),
         max_connections: process.max_connections(plan.process.max_connections),
         connections: process.connections().open().into(),
         connections_total: process.connections().opened(),
         requests_total: totals.iter().map(|totals| totals.requests).sum(),
-        tls_connections: tls().map(|(_, live)| u64::from(live.connections().open())).sum(),
-        tls_connections_total: handshakes.filter(|((_, version), _)| !version.is_empty()).map(|(_, count)| count).sum(),
+        tls_connections: tls()
+            .map(|(_, live)| u64::from(live.connections().open()))
+            .sum(),
+        tls_connections_total: handshakes
+            .filter(|((_, version), _)| !version.is_empty())
+            .map(|(_, count)| count)
+            .sum(),
         connection_rate: process.connection_rate().current(),
         connection_rate_max: process.connection_rate().peak(),
-        node: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        node: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
         is_draining: process.is_draining(),
-        in_flight: live.listeners.iter().map(|listener| listener.in_flight()).sum(),
+        in_flight: live
+            .listeners
+            .iter()
+            .map(|listener| listener.in_flight())
+            .sum(),
         listeners: plan.listeners.len(),
         dropped_log_lines: process.log_dropped.total(),
         failed_lookups: admin.lookups.failures(),
         bytes_out: totals.iter().map(|totals| totals.bytes_out).sum(),
         fingerprint: process.fingerprint(),
-        reloads: (process.reloads.total() + process.reloads_unchanged.total(), process.reloads_rejected.total()),
+        reloads: (
+            process.reloads.total() + process.reloads_unchanged.total(),
+            process.reloads_rejected.total(),
+        ),
         panics: process.panics.total(),
     }
 }

@@ -19,7 +19,11 @@ const BODY: usize = 64 * 1024;
 
 /// Serves the endpoint on `listener` under these paths, which a reload cannot change. Ends only by being dropped.
 pub(crate) async fn serve(listener: TcpListener, paths: AdminHttp, admin: Arc<Admin>) {
-    let bounds = Bounds { connections: CONNECTIONS, body: BODY, ..Bounds::default() };
+    let bounds = Bounds {
+        connections: CONNECTIONS,
+        body: BODY,
+        ..Bounds::default()
+    };
     small_server::serve(Incoming::Tcp(listener), bounds, Endpoint { admin, paths }).await;
 }
 
@@ -52,13 +56,33 @@ fn answer(admin: &Admin, paths: &AdminHttp, request: &Request) -> Response {
     }
     if path == &*paths.health {
         let is_draining = admin.daemon.snapshot().live.process.is_draining();
-        return if is_draining { Response::text(503, "draining") } else { Response::text(200, "ok") };
+        return if is_draining {
+            Response::text(503, "draining")
+        } else {
+            Response::text(200, "ok")
+        };
     }
-    match path.strip_prefix(&*paths.stats).map(|rest| rest.trim_start_matches('/')) {
+    match path
+        .strip_prefix(&*paths.stats)
+        .map(|rest| rest.trim_start_matches('/'))
+    {
         Some(";csv") => Response::text(200, statistics(admin, &StatQuery::default())),
         Some(";json") => {
-            let form = Form { json: true, ..Form::default() };
-            Response::new(200, "application/json", statistics(admin, &StatQuery { form, ..StatQuery::default() }))
+            let form = Form {
+                json: true,
+                ..Form::default()
+            };
+            Response::new(
+                200,
+                "application/json",
+                statistics(
+                    admin,
+                    &StatQuery {
+                        form,
+                        ..StatQuery::default()
+                    },
+                ),
+            )
         }
         _ => not_found(),
     }
@@ -80,10 +104,20 @@ mod tests {
             health: "/healthz".into(),
             stats: "/stats".into(),
         };
-        let endpoint = Endpoint { admin: Arc::clone(admin), paths };
-        let request = Request { method: method.to_owned(), target: target.to_owned(), ..Request::default() };
+        let endpoint = Endpoint {
+            admin: Arc::clone(admin),
+            paths,
+        };
+        let request = Request {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            ..Request::default()
+        };
         let response = endpoint.answer(request).await;
-        (response.status, String::from_utf8_lossy(&response.body).into_owned())
+        (
+            response.status,
+            String::from_utf8_lossy(&response.body).into_owned(),
+        )
     }
 
     #[tokio::test]
@@ -91,17 +125,30 @@ mod tests {
         let admin = admin(CONFIG);
         assert_eq!(get(&admin, "GET", "/healthz").await, (200, "ok".to_owned()));
         admin.daemon.snapshot().live.process.drain();
-        assert_eq!(get(&admin, "GET", "/healthz?probe=1").await, (503, "draining".to_owned()));
+        assert_eq!(
+            get(&admin, "GET", "/healthz?probe=1").await,
+            (503, "draining".to_owned())
+        );
     }
 
     #[tokio::test]
     async fn serves_metrics_and_both_forms_of_statistics() {
         let admin = admin(CONFIG);
         let (status, page) = get(&admin, "GET", "/metrics").await;
-        assert!(status == 200 && page.contains("\n# TYPE portcullis_build_info gauge\n"), "{page}");
+        assert!(
+            status == 200 && page.contains("\n# TYPE portcullis_build_info gauge\n"),
+            "{page}"
+        );
         let (status, csv) = get(&admin, "GET", "/stats;csv").await;
-        assert!(status == 200 && csv.starts_with("# pxname,svname,") && csv.lines().count() == 7, "{csv}");
-        assert_eq!(get(&admin, "GET", "/stats/;csv").await.1, csv, "some tools append a slash");
+        assert!(
+            status == 200 && csv.starts_with("# pxname,svname,") && csv.lines().count() == 7,
+            "{csv}"
+        );
+        assert_eq!(
+            get(&admin, "GET", "/stats/;csv").await.1,
+            csv,
+            "some tools append a slash"
+        );
         let (status, json) = get(&admin, "GET", "/stats;json").await;
         assert!(status == 200 && serde_json::from_str::<serde_json::Value>(&json).is_ok());
     }

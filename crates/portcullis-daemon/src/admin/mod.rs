@@ -38,6 +38,10 @@ pub(crate) struct Admin {
 impl Admin {
     /// The doors of `daemon`.
     pub(crate) fn new(daemon: Arc<Daemon>, lookups: Arc<Lookups>) -> Arc<Self> {
-        Arc::new(Self { daemon, lookups, refused: Events::default() })
+        Arc::new(Self {
+            daemon,
+            lookups,
+            refused: Events::default(),
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! Numbers and lookups of objects as the runtime API names them: listeners and services count from 2 in one row
 //! (1 is HAProxy's own GLOBAL), servers from 1 within their service.
 
-use portcullis_plan::plan::{Plan, Service};
 use portcullis_plan::ServerId;
+use portcullis_plan::plan::{Plan, Service};
 
 /// The number of the listener, or after them service, at this position.
 pub(crate) fn proxy_number(position: usize) -> u32 {
@@ -16,7 +16,11 @@ pub(crate) fn server_number(position: usize) -> u32 {
 
 /// The service with this name or `#number`, and its number.
 pub(crate) fn find_service<'a>(plan: &'a Plan, wanted: &str) -> Option<(u32, &'a Service)> {
-    let mut numbered = plan.services.iter().enumerate().map(|(i, service)| (proxy_number(plan.listeners.len() + i), service));
+    let mut numbered = plan
+        .services
+        .iter()
+        .enumerate()
+        .map(|(i, service)| (proxy_number(plan.listeners.len() + i), service));
     match number(wanted) {
         Some(number) => numbered.find(|(own, _)| *own == number),
         None => numbered.find(|(_, service)| *service.name == *wanted),
@@ -28,7 +32,10 @@ pub(crate) fn find_server(plan: &Plan, service: &Service, wanted: &str) -> Optio
     let mut ids = service.server_ids().enumerate();
     let found = match number(wanted) {
         Some(number) => ids.find(|(position, _)| server_number(*position) == number),
-        None => ids.find(|(_, id)| plan.server(*id).is_some_and(|server| *server.name == *wanted)),
+        None => ids.find(|(_, id)| {
+            plan.server(*id)
+                .is_some_and(|server| *server.name == *wanted)
+        }),
     };
     found.map(|(_, id)| id)
 }

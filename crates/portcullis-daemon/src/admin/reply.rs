@@ -70,7 +70,11 @@ impl Reply {
 /// `text` with one newline at its end and an empty line after it.
 fn closed(text: &str) -> String {
     let text = text.trim_end_matches('\n');
-    if text.is_empty() { "\n".to_owned() } else { format!("{text}\n\n") }
+    if text.is_empty() {
+        "\n".to_owned()
+    } else {
+        format!("{text}\n\n")
+    }
 }
 
 #[cfg(test)]
@@ -81,17 +85,35 @@ mod tests {
     fn every_reply_ends_with_one_empty_line() {
         let reply = Reply::info("2.6.12");
         assert_eq!(reply.to_wire(SeverityOutput::None), "2.6.12\n\n");
-        assert_eq!(Reply::Dump("a\nb\n".to_owned()).to_wire(SeverityOutput::None), "a\nb\n\n");
+        assert_eq!(
+            Reply::Dump("a\nb\n".to_owned()).to_wire(SeverityOutput::None),
+            "a\nb\n\n"
+        );
         assert_eq!(Reply::Silent.to_wire(SeverityOutput::Number), "\n");
-        assert_eq!(Reply::Dump(String::new()).to_wire(SeverityOutput::None), "\n");
+        assert_eq!(
+            Reply::Dump(String::new()).to_wire(SeverityOutput::None),
+            "\n"
+        );
     }
 
     #[test]
     fn severities_mark_messages_but_never_dumps() {
         let error = Reply::error("No such server.");
-        assert_eq!(error.to_wire(SeverityOutput::Number), "[3]: No such server.\n\n");
-        assert_eq!(error.to_wire(SeverityOutput::String), "[err]: No such server.\n\n");
-        assert_eq!(Reply::info("admin").to_wire(SeverityOutput::String), "[info]: admin\n\n");
-        assert_eq!(Reply::Dump("x\n".to_owned()).to_wire(SeverityOutput::Number), "x\n\n");
+        assert_eq!(
+            error.to_wire(SeverityOutput::Number),
+            "[3]: No such server.\n\n"
+        );
+        assert_eq!(
+            error.to_wire(SeverityOutput::String),
+            "[err]: No such server.\n\n"
+        );
+        assert_eq!(
+            Reply::info("admin").to_wire(SeverityOutput::String),
+            "[info]: admin\n\n"
+        );
+        assert_eq!(
+            Reply::Dump("x\n".to_owned()).to_wire(SeverityOutput::Number),
+            "x\n\n"
+        );
     }
 }

@@ -7,15 +7,18 @@ use portcullis_plan::plan::{Action, Plan, Route};
 
 use super::text::ascii;
 
-const HEADER: &str =
-    "# route place action target requests hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other bytes_in bytes_out mean_ms\n";
+const HEADER: &str = "# route place action target requests hrsp_1xx hrsp_2xx hrsp_3xx hrsp_4xx hrsp_5xx hrsp_other bytes_in bytes_out mean_ms\n";
 
 /// The table.
 pub(crate) fn render(plan: &Plan, live: &Live) -> String {
     let mut out = HEADER.to_owned();
     for (route, live) in plan.routes.iter().zip(&live.routes) {
         let (action, target) = action(plan, route);
-        push_line(&mut out, [&word(&route.name), &word(&route.place), action, &target], live);
+        push_line(
+            &mut out,
+            [&word(&route.name), &word(&route.place), action, &target],
+            live,
+        );
     }
     push_line(&mut out, ["-", "-", "none", "-"], &live.unrouted);
     out
@@ -28,7 +31,11 @@ fn word(text: &str) -> String {
 
 fn action(plan: &Plan, route: &Route) -> (&'static str, String) {
     match &route.action {
-        Action::Forward(service) => ("service", plan.service(*service).map_or_else(String::new, |service| word(&service.name))),
+        Action::Forward(service) => (
+            "service",
+            plan.service(*service)
+                .map_or_else(String::new, |service| word(&service.name)),
+        ),
         Action::Redirect { status, .. } => ("redirect", status.to_string()),
         Action::Respond(response) => ("respond", response.status.to_string()),
     }
@@ -71,10 +78,21 @@ mod tests {
         let text = render(&snapshot.plan, &snapshot.live);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4);
-        assert_eq!(lines[1], "all test.toml:5 service app 2 0 1 0 1 0 0 200 400 4.000");
-        assert!(lines[2].starts_with("other test.toml:") && lines[2].contains(" service plain 0 "), "{}", lines[2]);
+        assert_eq!(
+            lines[1],
+            "all test.toml:5 service app 2 0 1 0 1 0 0 200 400 4.000"
+        );
+        assert!(
+            lines[2].starts_with("other test.toml:") && lines[2].contains(" service plain 0 "),
+            "{}",
+            lines[2]
+        );
         assert_eq!(lines[3], "- - none - 0 0 0 0 0 0 0 0 0 0.000");
         let columns = lines[0].split(' ').count() - 1;
-        assert!(lines[1..].iter().all(|line| line.split(' ').count() == columns));
+        assert!(
+            lines[1..]
+                .iter()
+                .all(|line| line.split(' ').count() == columns)
+        );
     }
 }

@@ -42,7 +42,13 @@ pub(crate) enum Next {
 impl Session {
     /// A fresh session of `level`.
     pub(crate) const fn new(level: AdminLevel) -> Self {
-        Self { level, marks: SeverityOutput::None, is_interactive: false, idle: IDLE, pending: None }
+        Self {
+            level,
+            marks: SeverityOutput::None,
+            is_interactive: false,
+            idle: IDLE,
+            pending: None,
+        }
     }
 
     /// Takes one line without its end, appends what is to be sent, and says how to go on.
@@ -77,7 +83,11 @@ impl Session {
                 out.push_str("> ");
             }
         }
-        if self.is_interactive { Next::Continue } else { Next::CloseWhenIdle }
+        if self.is_interactive {
+            Next::Continue
+        } else {
+            Next::CloseWhenIdle
+        }
     }
 }
 
@@ -117,7 +127,10 @@ mod tests {
             ("show version\r", "2.6.0-portcullis0.1.0\n\n"),
             ("show backend zz", "# name\napp\nplain\n\n"),
             ("show cli level", "admin\n\n"),
-            ("show cli sockets", "# socket lvl processes\nunix@/run/p/admin.sock operator all\n\n"),
+            (
+                "show cli sockets",
+                "# socket lvl processes\nunix@/run/p/admin.sock operator all\n\n",
+            ),
             ("get weight app/s2", "4 (initial 4)\n\n"),
             ("get weight #3/#2", "4 (initial 4)\n\n"),
             ("get weight", "Require 'backend/server'.\n\n"),
@@ -125,8 +138,14 @@ mod tests {
             ("get weight app/zz", "No such server.\n\n"),
             ("set server app/zz state", "No such server.\n\n"),
             ("set server zz/s1 state foo", "No such backend.\n\n"),
-            ("set server app/s1 state foo", "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n\n"),
-            ("set weight app/s1 300", "Absolute weight can only be between 0 and 256 inclusive.\n\n"),
+            (
+                "set server app/s1 state foo",
+                "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n\n",
+            ),
+            (
+                "set weight app/s1 300",
+                "Absolute weight can only be between 0 and 256 inclusive.\n\n",
+            ),
             ("set weight app/s1 3", "\n"),
             ("enable server app/s1", "\n"),
             ("set timeout cli 5m", "\n"),
@@ -134,7 +153,10 @@ mod tests {
             ("show stat zz 4 -1", "No such proxy.\n\n"),
             ("show errors zz", "No such proxy.\n\n"),
             ("clear counters", "\n"),
-            ("show version; get weight app/s2", "2.6.0-portcullis0.1.0\n\n4 (initial 4)\n\n"),
+            (
+                "show version; get weight app/s2",
+                "2.6.0-portcullis0.1.0\n\n4 (initial 4)\n\n",
+            ),
         ] {
             assert_eq!(answer(line, &admin).await, expected, "{line}");
         }
@@ -143,20 +165,43 @@ mod tests {
     #[tokio::test]
     async fn without_prompt_a_line_is_the_last() {
         let admin = admin(CONFIG);
-        assert_eq!(session(AdminLevel::User, &["show cli level"], &admin).await, ("user\n\n".to_owned(), Next::CloseWhenIdle));
-        assert_eq!(session(AdminLevel::User, &["quit"], &admin).await, (String::new(), Next::Close));
+        assert_eq!(
+            session(AdminLevel::User, &["show cli level"], &admin).await,
+            ("user\n\n".to_owned(), Next::CloseWhenIdle)
+        );
+        assert_eq!(
+            session(AdminLevel::User, &["quit"], &admin).await,
+            (String::new(), Next::Close)
+        );
     }
 
     #[tokio::test]
     async fn a_prompt_follows_every_answer_until_it_is_switched_off() {
         let admin = admin(CONFIG);
-        let (out, next) = session(AdminLevel::User, &["prompt", "show cli level; show version", "set timeout cli 60"], &admin).await;
+        let (out, next) = session(
+            AdminLevel::User,
+            &[
+                "prompt",
+                "show cli level; show version",
+                "set timeout cli 60",
+            ],
+            &admin,
+        )
+        .await;
         assert_eq!(out, "\n> user\n\n> 2.6.0-portcullis0.1.0\n\n> \n> ");
         assert_eq!(next, Next::Continue);
-        assert_eq!(session(AdminLevel::User, &["prompt", "prompt"], &admin).await, ("\n> \n".to_owned(), Next::CloseWhenIdle));
+        assert_eq!(
+            session(AdminLevel::User, &["prompt", "prompt"], &admin).await,
+            ("\n> \n".to_owned(), Next::CloseWhenIdle)
+        );
         let (out, next) = session(AdminLevel::User, &["show cli level;prompt"], &admin).await;
         assert_eq!((out.as_str(), next), ("user\n\n\n> ", Next::Continue));
-        let (out, next) = session(AdminLevel::User, &["prompt", "show cli level;quit;show version"], &admin).await;
+        let (out, next) = session(
+            AdminLevel::User,
+            &["prompt", "show cli level;quit;show version"],
+            &admin,
+        )
+        .await;
         assert_eq!((out.as_str(), next), ("\n> user\n\n> ", Next::Close));
     }
 
@@ -174,9 +219,15 @@ mod tests {
     async fn levels_can_only_be_lowered() {
         let admin = admin(CONFIG);
         let line = "user; show cli level; operator; set server app/s1 state ready; show cli level";
-        assert_eq!(answer(line, &admin).await, "\nuser\n\nPermission denied\n\nPermission denied\n\nuser\n\n");
+        assert_eq!(
+            answer(line, &admin).await,
+            "\nuser\n\nPermission denied\n\nPermission denied\n\nuser\n\n"
+        );
         let line = "operator; clear counters; clear counters all; set weight";
-        assert_eq!(answer(line, &admin).await, "\n\nPermission denied\n\nPermission denied\n\n");
+        assert_eq!(
+            answer(line, &admin).await,
+            "\n\nPermission denied\n\nPermission denied\n\n"
+        );
     }
 
     #[tokio::test]
@@ -197,15 +248,29 @@ mod tests {
             assert_eq!(live.servers[0].is_eligible(), is_eligible, "{line}");
         }
         answer("set server plain/n1 health down", &admin).await;
-        assert!(live.servers[2].is_eligible(), "a server without checks cannot be forced down");
+        assert!(
+            live.servers[2].is_eligible(),
+            "a server without checks cannot be forced down"
+        );
     }
 
     #[tokio::test]
     async fn percent_are_of_the_configured_weight() {
         let admin = admin(CONFIG);
-        for (percent, weight) in [("50%", "2"), ("26%", "1"), ("200%", "8"), ("99999%", "256"), ("0%", "0"), ("100%", "4")] {
+        for (percent, weight) in [
+            ("50%", "2"),
+            ("26%", "1"),
+            ("200%", "8"),
+            ("99999%", "256"),
+            ("0%", "0"),
+            ("100%", "4"),
+        ] {
             answer(&format!("set weight app/s2 {percent}"), &admin).await;
-            assert_eq!(answer("get weight app/s2", &admin).await, format!("{weight} (initial 4)\n\n"), "{percent}");
+            assert_eq!(
+                answer("get weight app/s2", &admin).await,
+                format!("{weight} (initial 4)\n\n"),
+                "{percent}"
+            );
         }
     }
 
@@ -215,18 +280,28 @@ mod tests {
         record(&admin, "GET", 200);
         let requests = async |line| {
             let out = answer(line, &admin).await;
-            out.lines().nth(1).and_then(|row| row.split(',').nth(48).map(str::to_owned))
+            out.lines()
+                .nth(1)
+                .and_then(|row| row.split(',').nth(48).map(str::to_owned))
         };
         assert_eq!(requests("show stat web 1 -1").await.as_deref(), Some("1"));
         answer("clear counters all", &admin).await;
         assert_eq!(requests("show stat web 1 -1").await.as_deref(), Some("0"));
-        assert_eq!(admin.daemon.snapshot().live.listeners[0].totals().requests, 1);
+        assert_eq!(
+            admin.daemon.snapshot().live.listeners[0].totals().requests,
+            1
+        );
     }
 
     #[tokio::test]
     async fn reload_answers_yes_or_no_and_what_there_is_to_say() {
         let (admin, mut asked) = admin_and_reloads(CONFIG);
-        let reports = [Report::Unchanged, Report::Rejected { reasons: "error: bad\n\n  | x".to_owned() }];
+        let reports = [
+            Report::Unchanged,
+            Report::Rejected {
+                reasons: "error: bad\n\n  | x".to_owned(),
+            },
+        ];
         let reloading = async {
             for report in reports {
                 if let Some(answer) = asked.recv().await {
@@ -235,18 +310,43 @@ mod tests {
                 }
             }
         };
-        let (both, ()) = tokio::join!(async { (answer("reload", &admin).await, answer("reload", &admin).await) }, reloading);
-        assert_eq!(both.0, "Success=1\n--\nunchanged: the configuration in force says the same\n\n");
-        assert_eq!(both.1, "Success=0\n--\nerror: bad\n  | x\nrejected: everything stays as it was\n\n");
+        let (both, ()) = tokio::join!(
+            async {
+                (
+                    answer("reload", &admin).await,
+                    answer("reload", &admin).await,
+                )
+            },
+            reloading
+        );
+        assert_eq!(
+            both.0,
+            "Success=1\n--\nunchanged: the configuration in force says the same\n\n"
+        );
+        assert_eq!(
+            both.1,
+            "Success=0\n--\nerror: bad\n  | x\nrejected: everything stays as it was\n\n"
+        );
     }
 
     #[tokio::test]
     async fn a_payload_is_never_taken_for_commands() {
         let admin = admin(CONFIG);
-        let lines = ["set ssl cert f <<", "set weight app/s2 9", "", "show cli level"];
+        let lines = [
+            "set ssl cert f <<",
+            "set weight app/s2 9",
+            "",
+            "show cli level",
+        ];
         let (out, _) = session(AdminLevel::Admin, &lines, &admin).await;
-        assert!(out.starts_with("Unknown command, but maybe") && out.ends_with("\n\nadmin\n\n"), "{out}");
-        assert_eq!(answer("get weight app/s2", &admin).await, "4 (initial 4)\n\n");
+        assert!(
+            out.starts_with("Unknown command, but maybe") && out.ends_with("\n\nadmin\n\n"),
+            "{out}"
+        );
+        assert_eq!(
+            answer("get weight app/s2", &admin).await,
+            "4 (initial 4)\n\n"
+        );
         let (out, _) = session(AdminLevel::Admin, &["prompt", "show version <<"], &admin).await;
         assert_eq!(out, "\n> + ");
     }
@@ -256,8 +356,18 @@ mod tests {
         let admin = admin(CONFIG);
         record(&admin, "GET", 200);
         for line in [
-            "help", "show info", "show info typed desc", "show info json", "show stat", "show stat typed", "show stat json",
-            "show servers state", "show routes", "show errors", "foo", "",
+            "help",
+            "show info",
+            "show info typed desc",
+            "show info json",
+            "show stat",
+            "show stat typed",
+            "show stat json",
+            "show servers state",
+            "show routes",
+            "show errors",
+            "foo",
+            "",
         ] {
             let out = answer(line, &admin).await;
             assert_eq!(out.find("\n\n"), Some(out.len() - 2), "{line}: {out}");
@@ -267,8 +377,14 @@ mod tests {
 
     #[test]
     fn a_payload_is_announced_by_a_word_of_its_own() {
-        assert_eq!(announces_payload("set ssl cert f <<"), Some("set ssl cert f"));
-        assert_eq!(announces_payload("set ssl cert f << "), Some("set ssl cert f"));
+        assert_eq!(
+            announces_payload("set ssl cert f <<"),
+            Some("set ssl cert f")
+        );
+        assert_eq!(
+            announces_payload("set ssl cert f << "),
+            Some("set ssl cert f")
+        );
         assert_eq!(announces_payload("show info<<"), None);
         assert_eq!(announces_payload("show info"), None);
     }

@@ -41,7 +41,11 @@ pub(crate) async fn serve(listener: UnixListener, level: AdminLevel, admin: Arc<
 }
 
 /// One session, until either side ends it. An error of the stream is the client's way to leave.
-async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, level: AdminLevel, admin: &Admin) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    level: AdminLevel,
+    admin: &Admin,
+) {
     let mut session = Session::new(level);
     let mut input = Vec::new();
     let mut out = String::new();
@@ -54,7 +58,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, level: Admin
         if !out.is_empty() && !send(&mut stream, &mut out, session.idle).await {
             return;
         }
-        if next != Next::Continue || is_too_long || !receive(&mut stream, &mut input, session.idle).await {
+        if next != Next::Continue
+            || is_too_long
+            || !receive(&mut stream, &mut input, session.idle).await
+        {
             // The client may be gone already.
             let _ = stream.shutdown().await;
             return;
@@ -63,7 +70,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, level: Admin
 }
 
 /// Carries out every whole line that has arrived.
-async fn take_lines(input: &mut Vec<u8>, session: &mut Session, admin: &Admin, out: &mut String) -> Next {
+async fn take_lines(
+    input: &mut Vec<u8>,
+    session: &mut Session,
+    admin: &Admin,
+    out: &mut String,
+) -> Next {
     let mut next = Next::Continue;
     while let Some(end) = input.iter().position(|byte| *byte == b'\n') {
         let line: Vec<u8> = input.drain(..=end).collect();
@@ -84,7 +96,11 @@ async fn send<S: AsyncWrite + Unpin>(stream: &mut S, out: &mut String, patience:
 }
 
 /// Whether something arrived in time. A line without its end is not carried out when the client closes.
-async fn receive<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Vec<u8>, patience: Duration) -> bool {
+async fn receive<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    input: &mut Vec<u8>,
+    patience: Duration,
+) -> bool {
     input.reserve(READ_BYTES);
     matches!(timeout(patience, stream.read_buf(input)).await, Ok(Ok(1..)))
 }
@@ -121,7 +137,10 @@ mod tests {
     #[tokio::test]
     async fn closes_after_the_lines_that_arrived() {
         assert_eq!(conversation(&[b"show version\n"]).await, VERSION);
-        assert_eq!(conversation(&[b"show version\nshow cli level\n"]).await, format!("{VERSION}admin\n\n"));
+        assert_eq!(
+            conversation(&[b"show version\nshow cli level\n"]).await,
+            format!("{VERSION}admin\n\n")
+        );
         assert_eq!(conversation(&[b"show ver", b"sion\r\n"]).await, VERSION);
     }
 
@@ -141,13 +160,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_session_is_closed() {
-        assert_eq!(conversation(&[b"show vers"]).await, "", "ten seconds, by a clock that jumps");
-        assert_eq!(conversation(&[b"prompt\nset timeout cli 60\n"]).await, "\n> \n> ");
+        assert_eq!(
+            conversation(&[b"show vers"]).await,
+            "",
+            "ten seconds, by a clock that jumps"
+        );
+        assert_eq!(
+            conversation(&[b"prompt\nset timeout cli 60\n"]).await,
+            "\n> \n> "
+        );
     }
 
     #[tokio::test]
     async fn bytes_that_are_no_text_are_an_unknown_command() {
-        assert!(conversation(&[b"\xff\xfe\0\n"]).await.starts_with("Unknown command"));
+        assert!(
+            conversation(&[b"\xff\xfe\0\n"])
+                .await
+                .starts_with("Unknown command")
+        );
     }
 
     #[tokio::test]
@@ -166,7 +196,11 @@ mod tests {
             sessions.push(session);
         }
         let mut refused = UnixStream::connect(&path).await.unwrap();
-        assert_eq!(refused.read(&mut [0; 8]).await.unwrap(), 0, "closed at once");
+        assert_eq!(
+            refused.read(&mut [0; 8]).await.unwrap(),
+            0,
+            "closed at once"
+        );
         assert_eq!(admin.refused.total(), 1);
         drop(sessions);
         let version = || async {

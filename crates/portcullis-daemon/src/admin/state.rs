@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
+use portcullis_plan::Moment;
 use portcullis_plan::health::{CheckStatus, HealthState};
 use portcullis_plan::live::{AdminState, Live, ServerLive};
 use portcullis_plan::plan::{Address, Plan, Server, Service};
-use portcullis_plan::Moment;
 
 use super::numbers::{proxy_number, server_number};
 use super::stat::rows::is_in_maintenance;
@@ -30,14 +30,26 @@ pub(crate) fn render(plan: &Plan, live: &Live, only: Option<u32>, now: Moment) -
         }
         for (position, id) in service.server_ids().enumerate() {
             if let (Some(server), Some(live)) = (plan.server(id), live.server(id)) {
-                push_line(&mut out, (number, service), (server_number(position), server), live, now);
+                push_line(
+                    &mut out,
+                    (number, service),
+                    (server_number(position), server),
+                    live,
+                    now,
+                );
             }
         }
     }
     out
 }
 
-fn push_line(out: &mut String, service: (u32, &Service), server: (u32, &Server), live: &ServerLive, now: Moment) {
+fn push_line(
+    out: &mut String,
+    service: (u32, &Service),
+    server: (u32, &Server),
+    live: &ServerLive,
+    now: Moment,
+) {
     let ((be_id, service), (srv_id, server)) = (service, server);
     let (address, port, fqdn) = address(server, live);
     let check = Check::of(service, live);
@@ -66,7 +78,11 @@ fn word(name: &str) -> String {
 
 /// 2 running, 0 stopped. A drained server runs.
 fn operational(live: &ServerLive) -> u32 {
-    if is_in_maintenance(live) || live.health() == HealthState::Down { 0 } else { 2 }
+    if is_in_maintenance(live) || live.health() == HealthState::Down {
+        0
+    } else {
+        2
+    }
 }
 
 /// Bits: 0x01 maintenance by an operator, 0x08 drained by one, 0x20 no address for its name.
@@ -93,7 +109,12 @@ impl Check {
     fn of(service: &Service, live: &ServerLive) -> Self {
         const INITIALIZING: u32 = 1;
         let Some(rule) = &service.health else {
-            return Self { status: INITIALIZING, result: 0, health: UNCHECKED_HEALTH, state: 0 };
+            return Self {
+                status: INITIALIZING,
+                result: 0,
+                health: UNCHECKED_HEALTH,
+                state: 0,
+            };
         };
         let report = live.health_report();
         let last = report.last_check.as_ref().map(|check| check.status);
@@ -101,7 +122,11 @@ impl Check {
         Self {
             status: last.map_or(INITIALIZING, number),
             result: last.map_or(0, |status| if status.is_pass() { 3 } else { 2 }),
-            health: if is_paused { 0 } else { report.health.score(rule.into()) },
+            health: if is_paused {
+                0
+            } else {
+                report.health.score(rule.into())
+            },
             state: if is_paused { 2 | 4 | 8 } else { 2 | 4 },
         }
     }
@@ -129,7 +154,10 @@ fn address(server: &Server, live: &ServerLive) -> (String, u16, String) {
         Address::Unix(_) => (none(), 0, none()),
         Address::Name { host, port } => {
             let resolved = live.addresses();
-            let first = resolved.as_ref().and_then(|addresses| addresses.first()).map_or_else(none, ip);
+            let first = resolved
+                .as_ref()
+                .and_then(|addresses| addresses.first())
+                .map_or_else(none, ip);
             (first, *port, word(host))
         }
     }
@@ -149,7 +177,13 @@ mod tests {
     use crate::testing::{CONFIG, snapshot};
 
     fn found(status: CheckStatus) -> Found {
-        Found { status, code: None, duration: Duration::ZERO, text: "".into(), at: Moment::default() }
+        Found {
+            status,
+            code: None,
+            duration: Duration::ZERO,
+            text: "".into(),
+            at: Moment::default(),
+        }
     }
 
     /// Lines as HAProxy 2.6.12 gives them for servers in the same state.
@@ -163,10 +197,22 @@ mod tests {
         let text = render(&snapshot.plan, live, None, now);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "1");
-        assert!(lines[1].starts_with("# be_id be_name srv_id ") && lines[1].ends_with(" srv_agent_addr srv_agent_port"));
-        assert_eq!(lines[2], "3 app 1 s1 127.0.0.1 2 0 1 1 21 15 3 4 6 0 0 0 - 18101 - 0 0 - - 0");
-        assert_eq!(lines[3], "3 app 2 s2 - 0 0 4 4 21 5 2 0 6 0 0 0 - 0 - 0 0 - - 0");
-        assert_eq!(lines[4], "4 plain 1 n1 ::1 2 0 1 1 21 1 0 2 0 0 0 0 - 80 - 0 0 - - 0");
+        assert!(
+            lines[1].starts_with("# be_id be_name srv_id ")
+                && lines[1].ends_with(" srv_agent_addr srv_agent_port")
+        );
+        assert_eq!(
+            lines[2],
+            "3 app 1 s1 127.0.0.1 2 0 1 1 21 15 3 4 6 0 0 0 - 18101 - 0 0 - - 0"
+        );
+        assert_eq!(
+            lines[3],
+            "3 app 2 s2 - 0 0 4 4 21 5 2 0 6 0 0 0 - 0 - 0 0 - - 0"
+        );
+        assert_eq!(
+            lines[4],
+            "4 plain 1 n1 ::1 2 0 1 1 21 1 0 2 0 0 0 0 - 80 - 0 0 - - 0"
+        );
         assert_eq!(lines.len(), 5);
         assert_eq!(lines[1].split(' ').count() - 1, lines[2].split(' ').count());
     }
@@ -180,7 +226,15 @@ mod tests {
         let text = render(&snapshot.plan, live, Some(3), now);
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4, "only the service that was asked for");
-        assert!(lines[2].starts_with("3 app 1 s1 127.0.0.1 2 8 1 1 0 "), "{}", lines[2]);
-        assert!(lines[3].starts_with("3 app 2 s2 - 0 1 4 4 0 1 0 0 14 "), "{}", lines[3]);
+        assert!(
+            lines[2].starts_with("3 app 1 s1 127.0.0.1 2 8 1 1 0 "),
+            "{}",
+            lines[2]
+        );
+        assert!(
+            lines[3].starts_with("3 app 2 s2 - 0 1 4 4 0 1 0 0 14 "),
+            "{}",
+            lines[3]
+        );
     }
 }

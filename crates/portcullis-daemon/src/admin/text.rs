@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 /// `text` with every byte outside printable ASCII as `\xHH`, for clients that decode strict ASCII.
 pub(crate) fn ascii(text: &str) -> String {
-    if text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+    if text
+        .bytes()
+        .all(|byte| byte == b' ' || byte.is_ascii_graphic())
+    {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() + 8);
@@ -60,17 +63,30 @@ pub(crate) fn tag_words(tags: &str) -> (&'static str, &'static str, &'static str
 /// `0d 0h00m23s`.
 pub(crate) fn uptime(seconds: u64) -> String {
     let (days, hours) = (seconds / 86_400, seconds / 3_600 % 24);
-    format!("{days}d {hours}h{:02}m{:02}s", seconds / 60 % 60, seconds % 60)
+    format!(
+        "{days}d {hours}h{:02}m{:02}s",
+        seconds / 60 % 60,
+        seconds % 60
+    )
 }
 
 /// `20/Nov/2026:18:05:41.754`, UTC, of milliseconds since 1970.
 pub(crate) fn log_time(millis: u64) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
     let seconds = millis / 1_000;
     let (year, month, day) = civil(seconds / 86_400);
-    let month = usize::try_from(month - 1).ok().and_then(|month| MONTHS.get(month)).copied().unwrap_or("Jan");
+    let month = usize::try_from(month - 1)
+        .ok()
+        .and_then(|month| MONTHS.get(month))
+        .copied()
+        .unwrap_or("Jan");
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02}.{:03}", millis % 1_000)
+    format!(
+        "{day:02}/{month}/{year}:{hour:02}:{minute:02}:{second:02}.{:03}",
+        millis % 1_000
+    )
 }
 
 /// Year, month and day of a day since 1970-01-01, by the proleptic Gregorian calendar counted in eras of 400 years.
@@ -78,11 +94,16 @@ fn civil(days: u64) -> (u64, u64, u64) {
     // Days are counted from 0000-03-01, so that leap days end a year.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let month = if shifted_month < 10 {
+        shifted_month + 3
+    } else {
+        shifted_month - 9
+    };
     (era * 400 + year_of_era + u64::from(month <= 2), month, day)
 }
 

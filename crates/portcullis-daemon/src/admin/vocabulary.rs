@@ -19,40 +19,150 @@ pub(crate) struct Entry {
     pub(crate) level: AdminLevel,
 }
 
-const fn entry(words: &'static str, usage: &'static str, level: AdminLevel, help: &'static str) -> Entry {
-    Entry { words, usage, help, level }
+const fn entry(
+    words: &'static str,
+    usage: &'static str,
+    level: AdminLevel,
+    help: &'static str,
+) -> Entry {
+    Entry {
+        words,
+        usage,
+        help,
+        level,
+    }
 }
 
 use AdminLevel::{Admin, Operator, User};
 
 /// Every command but the three that close each list.
 pub(crate) const TABLE: &[Entry] = &[
-    entry("clear counters", "clear counters [all]", Operator, "reset maxima (all: every counter, admin level)"),
-    entry("disable server", "disable server <bk>/<srv>", Admin, "put a server into maintenance"),
-    entry("enable server", "enable server <bk>/<srv>", Admin, "take a server out of maintenance"),
-    entry("get weight", "get weight <bk>/<srv>", User, "tell a server's weight"),
-    entry("operator", "operator", User, "give up admin rights in this session"),
-    entry("reload", "reload", Admin, "load the configuration again and report"),
-    entry("set server", "set server <bk>/<srv> [opts]", Admin, "change a server's state, weight or health"),
-    entry("set severity-output", "set severity-output [none|number|string]", User, "mark messages with their severity"),
-    entry("set timeout", "set timeout [cli] <delay>", User, "change this session's idle limit"),
-    entry("set weight", "set weight <bk>/<srv> <weight>[%]", Admin, "change a server's weight"),
+    entry(
+        "clear counters",
+        "clear counters [all]",
+        Operator,
+        "reset maxima (all: every counter, admin level)",
+    ),
+    entry(
+        "disable server",
+        "disable server <bk>/<srv>",
+        Admin,
+        "put a server into maintenance",
+    ),
+    entry(
+        "enable server",
+        "enable server <bk>/<srv>",
+        Admin,
+        "take a server out of maintenance",
+    ),
+    entry(
+        "get weight",
+        "get weight <bk>/<srv>",
+        User,
+        "tell a server's weight",
+    ),
+    entry(
+        "operator",
+        "operator",
+        User,
+        "give up admin rights in this session",
+    ),
+    entry(
+        "reload",
+        "reload",
+        Admin,
+        "load the configuration again and report",
+    ),
+    entry(
+        "set server",
+        "set server <bk>/<srv> [opts]",
+        Admin,
+        "change a server's state, weight or health",
+    ),
+    entry(
+        "set severity-output",
+        "set severity-output [none|number|string]",
+        User,
+        "mark messages with their severity",
+    ),
+    entry(
+        "set timeout",
+        "set timeout [cli] <delay>",
+        User,
+        "change this session's idle limit",
+    ),
+    entry(
+        "set weight",
+        "set weight <bk>/<srv> <weight>[%]",
+        Admin,
+        "change a server's weight",
+    ),
     entry("show backend", "show backend", User, "list the services"),
-    entry("show cli level", "show cli level", User, "tell this session's level"),
-    entry("show cli sockets", "show cli sockets", User, "list the admin sockets"),
-    entry("show errors", "show errors [<px>] [request|response]", Operator, "count captured protocol errors"),
-    entry("show info", "show info [desc|json|typed|float]*", User, "describe the running process"),
-    entry("show routes", "show routes", User, "list routes with place, action and counters"),
-    entry("show servers state", "show servers state [<backend>]", User, "list the servers' changing state"),
-    entry("show stat", "show stat [desc|json|no-maint|typed|up]*", User, "list counters of listeners, services, servers"),
+    entry(
+        "show cli level",
+        "show cli level",
+        User,
+        "tell this session's level",
+    ),
+    entry(
+        "show cli sockets",
+        "show cli sockets",
+        User,
+        "list the admin sockets",
+    ),
+    entry(
+        "show errors",
+        "show errors [<px>] [request|response]",
+        Operator,
+        "count captured protocol errors",
+    ),
+    entry(
+        "show info",
+        "show info [desc|json|typed|float]*",
+        User,
+        "describe the running process",
+    ),
+    entry(
+        "show routes",
+        "show routes",
+        User,
+        "list routes with place, action and counters",
+    ),
+    entry(
+        "show servers state",
+        "show servers state [<backend>]",
+        User,
+        "list the servers' changing state",
+    ),
+    entry(
+        "show stat",
+        "show stat [desc|json|no-maint|typed|up]*",
+        User,
+        "list counters of listeners, services, servers",
+    ),
     entry("show version", "show version", User, "tell the version"),
-    entry("user", "user", User, "give up operator and admin rights in this session"),
+    entry(
+        "user",
+        "user",
+        User,
+        "give up operator and admin rights in this session",
+    ),
 ];
 
 /// The commands that close each list.
 const ALWAYS: &[Entry] = &[
-    entry("help", "help [<command>]", User, "list matching or all commands"),
-    entry("prompt", "prompt", User, "toggle interactive mode with prompt"),
+    entry(
+        "help",
+        "help [<command>]",
+        User,
+        "list matching or all commands",
+    ),
+    entry(
+        "prompt",
+        "prompt",
+        User,
+        "toggle interactive mode with prompt",
+    ),
     entry("quit", "quit", User, "disconnect"),
 ];
 
@@ -68,7 +178,10 @@ pub(crate) fn help(about: &str, level: AdminLevel) -> String {
 /// The answer to a command that does not exist.
 pub(crate) fn unknown(words: &str, level: AdminLevel) -> String {
     if words.is_empty() {
-        return list("Unknown command. Please enter one of the following commands only:", &matching("", level));
+        return list(
+            "Unknown command. Please enter one of the following commands only:",
+            &matching("", level),
+        );
     }
     let headline = "Unknown command, but maybe one of the following ones is a better match:";
     list(headline, &matching(words, level))
@@ -86,11 +199,15 @@ fn list(headline: &str, entries: &[&Entry]) -> String {
 /// Commands that begin as `words` do; without any, those that look most like it. All of them for no words.
 fn matching(words: &str, level: AdminLevel) -> Vec<&'static Entry> {
     let visible = || TABLE.iter().filter(|entry| entry.level <= level);
-    let beginning: Vec<_> = visible().filter(|entry| is_beginning(words, entry.words)).collect();
+    let beginning: Vec<_> = visible()
+        .filter(|entry| is_beginning(words, entry.words))
+        .collect();
     if !beginning.is_empty() || ALWAYS.iter().any(|entry| entry.words == words) {
         return beginning;
     }
-    let mut near: Vec<_> = visible().map(|entry| (distance(words, entry.words), entry)).collect();
+    let mut near: Vec<_> = visible()
+        .map(|entry| (distance(words, entry.words), entry))
+        .collect();
     near.sort_by_key(|(distance, _)| *distance);
     near.truncate(SUGGESTIONS);
     near.sort_by_key(|(_, entry)| entry.words);
@@ -99,7 +216,10 @@ fn matching(words: &str, level: AdminLevel) -> Vec<&'static Entry> {
 
 /// Whether one of the two is the beginning of the other, by characters for what was typed, by words for the command.
 fn is_beginning(typed: &str, words: &str) -> bool {
-    words.starts_with(typed) || typed.strip_prefix(words).is_some_and(|rest| rest.starts_with(' '))
+    words.starts_with(typed)
+        || typed
+            .strip_prefix(words)
+            .is_some_and(|rest| rest.starts_with(' '))
 }
 
 /// Edit distance between the ends that matter: long input is cut, since it cannot come near anything.
@@ -137,7 +257,11 @@ mod tests {
     #[test]
     fn help_narrows_by_prefix() {
         let text = help("set server", Admin);
-        assert_eq!(text.lines().count(), 5, "headline, the command, and the three that always close: {text}");
+        assert_eq!(
+            text.lines().count(),
+            5,
+            "headline, the command, and the three that always close: {text}"
+        );
         assert!(text.contains("  set server <bk>/<srv> [opts]            : "));
     }
 
@@ -150,8 +274,17 @@ mod tests {
     #[test]
     fn a_first_word_alone_lists_all_that_begin_with_it() {
         let text = unknown("show", Admin);
-        let listed = text.lines().filter(|line| line.starts_with("  show ")).count();
-        assert_eq!(listed, TABLE.iter().filter(|entry| entry.words.starts_with("show ")).count());
+        let listed = text
+            .lines()
+            .filter(|line| line.starts_with("  show "))
+            .count();
+        assert_eq!(
+            listed,
+            TABLE
+                .iter()
+                .filter(|entry| entry.words.starts_with("show "))
+                .count()
+        );
     }
 
     #[test]
@@ -164,7 +297,10 @@ mod tests {
 
     #[test]
     fn an_empty_command_lists_everything() {
-        assert!(unknown("", Admin).starts_with("Unknown command. Please enter one of the following commands only:\n"));
+        assert!(
+            unknown("", Admin)
+                .starts_with("Unknown command. Please enter one of the following commands only:\n")
+        );
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! One family of metrics in the making: name, help, type, and a series for each set of labels.
 
 use portcullis_plan::live::{BOUNDS, HistogramTotals};
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
 
 /// A family without series is left out of the page.
 pub(super) struct Family {
@@ -30,7 +32,10 @@ impl Family {
         family.set_name(name.to_owned());
         family.set_help(help.to_owned());
         family.set_field_type(kind);
-        Self { family, series: Vec::new() }
+        Self {
+            family,
+            series: Vec::new(),
+        }
     }
 
     /// A series of a counter or gauge.
@@ -58,7 +63,11 @@ impl Family {
     }
 
     /// A series of a histogram.
-    pub(super) fn observe<const N: usize>(&mut self, labels: [(&str, &str); N], totals: &HistogramTotals) {
+    pub(super) fn observe<const N: usize>(
+        &mut self,
+        labels: [(&str, &str); N],
+        totals: &HistogramTotals,
+    ) {
         let mut below = 0;
         let buckets = BOUNDS.iter().zip(&totals.buckets).map(|(bound, count)| {
             below += count;

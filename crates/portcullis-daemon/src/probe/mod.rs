@@ -45,7 +45,11 @@ pub(crate) struct Probes {
 impl Probes {
     /// No checks yet.
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, tasks: JoinSet::new(), running: HashMap::new() }
+        Self {
+            clock,
+            tasks: JoinSet::new(),
+            running: HashMap::new(),
+        }
     }
 
     /// Takes over the checks of `snapshot`: new and changed ones start, those gone end, others go on.
@@ -54,14 +58,19 @@ impl Probes {
         let mut wanted: HashMap<u64, (Probe, Arc<ServerLive>)> = HashMap::new();
         let plan = &snapshot.plan;
         for (server, live) in plan.servers.iter().zip(&snapshot.live.servers) {
-            match plan.service(server.service).and_then(|service| Probe::of(service, server)) {
+            match plan
+                .service(server.service)
+                .and_then(|service| Probe::of(service, server))
+            {
                 Some(probe) => drop(wanted.insert(live.uid(), (probe, Arc::clone(live)))),
                 // A check that ended between swap and here must not be the last word on a server without checks.
                 None => drop(live.force_health(HealthState::Unknown, self.clock.now())),
             }
         }
         self.running.retain(|uid, running| {
-            let stays = wanted.get(uid).is_some_and(|(probe, _)| *probe == running.probe);
+            let stays = wanted
+                .get(uid)
+                .is_some_and(|(probe, _)| *probe == running.probe);
             if !stays {
                 running.task.abort();
             }
@@ -69,7 +78,9 @@ impl Probes {
         });
         for (uid, (probe, live)) in wanted {
             if !self.running.contains_key(&uid) {
-                let task = self.tasks.spawn(keep_checking(probe.clone(), live, self.clock));
+                let task = self
+                    .tasks
+                    .spawn(keep_checking(probe.clone(), live, self.clock));
                 self.running.insert(uid, Running { probe, task });
             }
         }
@@ -105,14 +116,22 @@ async fn check_once(probe: &Probe, live: &ServerLive, clock: Clock) {
     match check::run(probe, live).await {
         Ok(finding) => {
             let at = clock.now();
-            let check = Check { status: finding.status, code: finding.code, duration: at.since(before), text: finding.text, at };
+            let check = Check {
+                status: finding.status,
+                code: finding.code,
+                duration: at.since(before),
+                text: finding.text,
+                at,
+            };
             let transition = live.checked(check.clone(), (&probe.check).into());
             if let Some(transition) = transition {
                 log(probe, &check, transition);
             }
         }
         // A lack of our own says nothing about the server.
-        Err(error) => tracing::warn!(service = %probe.service, server = %probe.server, %error, "cannot check the server"),
+        Err(error) => {
+            tracing::warn!(service = %probe.service, server = %probe.server, %error, "cannot check the server");
+        }
     }
 }
 
@@ -120,8 +139,16 @@ fn log(probe: &Probe, check: &Check, transition: Transition) {
     let (service, server) = (&*probe.service, &*probe.server);
     let (result, status, text) = (check.status.word(), check.code, &*check.text);
     match (transition.from, transition.to) {
-        (_, HealthState::Down) => tracing::warn!(service, server, result, status, text, "server is down"),
-        (HealthState::Unknown, _) => tracing::info!(service, server, result, status, "server is up, by its first check"),
+        (_, HealthState::Down) => {
+            tracing::warn!(service, server, result, status, text, "server is down");
+        }
+        (HealthState::Unknown, _) => tracing::info!(
+            service,
+            server,
+            result,
+            status,
+            "server is up, by its first check"
+        ),
         _ => tracing::info!(service, server, result, status, "server is up again"),
     }
 }
@@ -152,7 +179,9 @@ mod tests {
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             loop {
-                let Ok((mut stream, _)) = listener.accept().await else { continue };
+                let Ok((mut stream, _)) = listener.accept().await else {
+                    continue;
+                };
                 let mut request = [0; 1024];
                 if stream.read(&mut request).await.is_ok_and(|n| n > 0) {
                     stream.write_all(answer.as_bytes()).await.unwrap();
@@ -169,7 +198,9 @@ mod tests {
     }
 
     fn status(live: &ServerLive) -> Option<(CheckStatus, Option<u16>)> {
-        live.health_report().last_check.map(|check| (check.status, check.code))
+        live.health_report()
+            .last_check
+            .map(|check| (check.status, check.code))
     }
 
     async fn first_status(address: &str, health: &str) -> (CheckStatus, Option<u16>) {
@@ -181,29 +212,43 @@ mod tests {
         status(live).unwrap()
     }
 
-    const HTTP: &str = "{ http = '/health', interval = '20ms', timeout = '2s', rise = 1, fall = 1 }";
-    const HASTY: &str = "{ http = '/health', interval = '20ms', timeout = '30ms', rise = 1, fall = 1 }";
+    const HTTP: &str =
+        "{ http = '/health', interval = '20ms', timeout = '2s', rise = 1, fall = 1 }";
+    const HASTY: &str =
+        "{ http = '/health', interval = '20ms', timeout = '30ms', rise = 1, fall = 1 }";
     const TCP: &str = "{ tcp = true, interval = '20ms', timeout = '2s', rise = 1, fall = 1 }";
 
     #[tokio::test]
     async fn an_expected_status_passes() {
         let (address, _origin) = origin("HTTP/1.1 204 No Content\r\n\r\n").await;
-        assert_eq!(first_status(&address.to_string(), HTTP).await, (CheckStatus::L7Ok, Some(204)));
+        assert_eq!(
+            first_status(&address.to_string(), HTTP).await,
+            (CheckStatus::L7Ok, Some(204))
+        );
     }
 
     #[tokio::test]
     async fn another_status_fails_with_its_code() {
         let (address, _origin) = origin("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n").await;
-        assert_eq!(first_status(&address.to_string(), HTTP).await, (CheckStatus::L7Status, Some(500)));
+        assert_eq!(
+            first_status(&address.to_string(), HTTP).await,
+            (CheckStatus::L7Status, Some(500))
+        );
     }
 
     #[tokio::test]
     async fn garbage_and_silence_are_told_apart() {
         let (garbage, _origin) = origin("garbage\r\n\r\n").await;
-        assert_eq!(first_status(&garbage.to_string(), HTTP).await, (CheckStatus::L7Response, None));
+        assert_eq!(
+            first_status(&garbage.to_string(), HTTP).await,
+            (CheckStatus::L7Response, None)
+        );
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = silent.local_addr().unwrap().to_string();
-        assert_eq!(first_status(&address, HASTY).await, (CheckStatus::L7Timeout, None));
+        assert_eq!(
+            first_status(&address, HASTY).await,
+            (CheckStatus::L7Timeout, None)
+        );
     }
 
     #[tokio::test]
@@ -212,7 +257,10 @@ mod tests {
         let address = listener.local_addr().unwrap().to_string();
         assert_eq!(first_status(&address, TCP).await, (CheckStatus::L4Ok, None));
         drop(listener);
-        assert_eq!(first_status(&address, TCP).await, (CheckStatus::L4Connection, None));
+        assert_eq!(
+            first_status(&address, TCP).await,
+            (CheckStatus::L4Connection, None)
+        );
     }
 
     #[tokio::test]
@@ -220,7 +268,10 @@ mod tests {
         let folder = Folder::new();
         let path = folder.path().join("app.sock");
         let address = format!("unix:{}", path.display());
-        assert_eq!(first_status(&address, TCP).await, (CheckStatus::SocketError, None));
+        assert_eq!(
+            first_status(&address, TCP).await,
+            (CheckStatus::SocketError, None)
+        );
         let _listener = tokio::net::UnixListener::bind(&path).unwrap();
         assert_eq!(first_status(&address, TCP).await, (CheckStatus::L4Ok, None));
     }
@@ -251,8 +302,14 @@ mod tests {
         let uid = first.live.servers[0].uid();
         let task = probes.running[&uid].task.id();
         probes.apply(&first);
-        assert_eq!(probes.running[&uid].task.id(), task, "the same check is the same task");
-        let gone = snapshot("[listener.web]\nbind = '127.0.0.1:0'\n[[route]]\nrespond = { status = 200 }\n");
+        assert_eq!(
+            probes.running[&uid].task.id(),
+            task,
+            "the same check is the same task"
+        );
+        let gone = snapshot(
+            "[listener.web]\nbind = '127.0.0.1:0'\n[[route]]\nrespond = { status = 200 }\n",
+        );
         probes.apply(&gone);
         assert!(probes.running.is_empty());
     }

@@ -51,10 +51,25 @@ struct Received {
 }
 
 /// Answers the requests of one connection until either side ends it.
-pub(super) async fn converse<H: Handler>(stream: Box<dyn Io>, peer: String, bounds: Bounds, handler: &H) {
-    let mut conversation = Conversation { stream, peer, bounds, input: Vec::new(), head: RequestHead::new() };
+pub(super) async fn converse<H: Handler>(
+    stream: Box<dyn Io>,
+    peer: String,
+    bounds: Bounds,
+    handler: &H,
+) {
+    let mut conversation = Conversation {
+        stream,
+        peer,
+        bounds,
+        input: Vec::new(),
+        head: RequestHead::new(),
+    };
     while let Some(received) = conversation.next_request().await {
-        let Received { request, keep_alive, head_only } = received;
+        let Received {
+            request,
+            keep_alive,
+            head_only,
+        } = received;
         let mut response = handler.answer(request).await;
         let takeover = response.takeover.take();
         let bytes = response.to_bytes(keep_alive, head_only, &today());
@@ -75,7 +90,9 @@ pub(super) async fn converse<H: Handler>(stream: Box<dyn Io>, peer: String, boun
 impl Conversation {
     /// The next request; `None` when the connection is to be closed, after telling the client why where that helps.
     async fn next_request(&mut self) -> Option<Received> {
-        if self.input.is_empty() && !matches!(timeout(self.bounds.idle, self.fill()).await, Ok(Ok(()))) {
+        if self.input.is_empty()
+            && !matches!(timeout(self.bounds.idle, self.fill()).await, Ok(Ok(())))
+        {
             return None;
         }
         let failure = match timeout(self.bounds.exchange, self.read_request()).await {
@@ -84,14 +101,18 @@ impl Conversation {
             Err(_) => Failure::Refused(408, "the request took too long"),
         };
         if let Failure::Refused(status, text) = failure {
-            let bytes = Response::text(status, format!("{text}\n")).to_bytes(false, false, &today());
+            let bytes =
+                Response::text(status, format!("{text}\n")).to_bytes(false, false, &today());
             self.send(&bytes).await;
         }
         None
     }
 
     async fn read_request(&mut self) -> Result<Received, Failure> {
-        let limits = Limits { head_bytes: HEAD_BYTES, ..Limits::default() };
+        let limits = Limits {
+            head_bytes: HEAD_BYTES,
+            ..Limits::default()
+        };
         self.head.clear();
         let length = loop {
             match self.head.parse(&self.input, &limits)? {
@@ -100,15 +121,25 @@ impl Conversation {
             }
         };
         let mut request = Request::from_head(&self.head, &self.input, &self.peer);
-        let received = (self.head.keep_alive(), self.head.method() == Method::Head, self.head.expects_continue());
+        let received = (
+            self.head.keep_alive(),
+            self.head.method() == Method::Head,
+            self.head.expects_continue(),
+        );
         let (keep_alive, head_only, expects_continue) = received;
         let mut body = Body::new(self.head.framing());
         self.input.drain(..length);
         if expects_continue && !body.is_done() && self.input.is_empty() {
-            self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+            self.stream
+                .write_all(b"HTTP/1.1 100 Continue\r\n\r\n")
+                .await?;
         }
         self.read_body(&mut body, &mut request.body).await?;
-        Ok(Received { request, keep_alive, head_only })
+        Ok(Received {
+            request,
+            keep_alive,
+            head_only,
+        })
     }
 
     async fn read_body(&mut self, body: &mut Body, out: &mut Vec<u8>) -> Result<(), Failure> {
@@ -143,13 +174,19 @@ impl Conversation {
 
     /// Whether the answer was taken in time.
     async fn send(&mut self, bytes: &[u8]) -> bool {
-        matches!(timeout(self.bounds.exchange, self.stream.write_all(bytes)).await, Ok(Ok(())))
+        matches!(
+            timeout(self.bounds.exchange, self.stream.write_all(bytes)).await,
+            Ok(Ok(()))
+        )
     }
 }
 
 /// The value of `Date`.
 fn today() -> [u8; 29] {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs();
     date::imf_fixdate(seconds)
 }
 
@@ -163,13 +200,20 @@ mod tests {
     use super::*;
 
     async fn echo(request: Request) -> Response {
-        let text = format!("{} {} {}", request.method, request.path(), String::from_utf8_lossy(&request.body));
+        let text = format!(
+            "{} {} {}",
+            request.method,
+            request.path(),
+            String::from_utf8_lossy(&request.body)
+        );
         Response::text(200, text)
     }
 
     fn start(bounds: Bounds) -> (DuplexStream, JoinHandle<()>) {
         let (client, server) = duplex(1 << 20);
-        let task = tokio::task::spawn(async move { converse(Box::new(server), "test".to_owned(), bounds, &echo).await });
+        let task = tokio::task::spawn(async move {
+            converse(Box::new(server), "test".to_owned(), bounds, &echo).await;
+        });
         (client, task)
     }
 
@@ -185,34 +229,59 @@ mod tests {
 
     #[tokio::test]
     async fn answers_pipelined_requests_in_order() {
-        let text = exchange("GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n", Bounds::default()).await;
+        let text = exchange(
+            "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n",
+            Bounds::default(),
+        )
+        .await;
         let (a, b) = (text.find("GET /a ").unwrap(), text.find("GET /b ").unwrap());
         assert!(a < b, "{text}");
     }
 
     #[tokio::test]
     async fn reads_bodies_of_both_framings() {
-        let text = exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc", Bounds::default()).await;
+        let text = exchange(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc",
+            Bounds::default(),
+        )
+        .await;
         assert!(text.ends_with("POST / abc"), "{text}");
         let chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
         let text = exchange(chunked, Bounds::default()).await;
-        assert!(text.ends_with("POST / abc") && text.contains("Connection: close\r\n"), "{text}");
+        assert!(
+            text.ends_with("POST / abc") && text.contains("Connection: close\r\n"),
+            "{text}"
+        );
     }
 
     #[tokio::test]
     async fn refuses_what_is_too_large_or_malformed() {
-        let bounds = Bounds { body: 2, ..Bounds::default() };
-        let text = exchange("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n", bounds).await;
+        let bounds = Bounds {
+            body: 2,
+            ..Bounds::default()
+        };
+        let text = exchange(
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n",
+            bounds,
+        )
+        .await;
         assert!(text.starts_with("HTTP/1.1 413 "), "{text}");
-        let chunked = "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+        let chunked =
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
         assert!(exchange(chunked, bounds).await.starts_with("HTTP/1.1 413 "));
-        assert!(exchange("GET /\r\n\r\n", bounds).await.starts_with("HTTP/1.1 4"), "malformed requests get an answer");
+        assert!(
+            exchange("GET /\r\n\r\n", bounds)
+                .await
+                .starts_with("HTTP/1.1 4"),
+            "malformed requests get an answer"
+        );
     }
 
     #[tokio::test]
     async fn invites_a_body_that_waits() {
         let (mut client, _task) = start(Bounds::default());
-        let head = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
+        let head =
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n";
         client.write_all(head.as_bytes()).await.unwrap();
         let mut interim = [0; 25];
         client.read_exact(&mut interim).await.unwrap();
@@ -229,7 +298,11 @@ mod tests {
         task.await.unwrap();
 
         let (mut client, task) = start(Bounds::default());
-        assert_eq!(client.read(&mut [0; 8]).await.unwrap(), 0, "closed without a word");
+        assert_eq!(
+            client.read(&mut [0; 8]).await.unwrap(),
+            0,
+            "closed without a word"
+        );
         task.await.unwrap();
     }
 
@@ -237,17 +310,29 @@ mod tests {
     async fn a_takeover_has_the_stream_and_what_came_early() {
         let (mut client, server) = duplex(1024);
         let handler = |_: Request| async {
-            let fields = vec![("Upgrade".to_owned(), "echo".to_owned()), ("Connection".to_owned(), "upgrade".to_owned())];
-            Response::upgrade(fields, Box::new(|mut stream: Box<dyn Io>, early: Vec<u8>| {
-                Box::pin(async move { stream.write_all(&early).await.unwrap() })
-            }))
+            let fields = vec![
+                ("Upgrade".to_owned(), "echo".to_owned()),
+                ("Connection".to_owned(), "upgrade".to_owned()),
+            ];
+            Response::upgrade(
+                fields,
+                Box::new(|mut stream: Box<dyn Io>, early: Vec<u8>| {
+                    Box::pin(async move { stream.write_all(&early).await.unwrap() })
+                }),
+            )
         };
-        let task = tokio::task::spawn(async move { converse(Box::new(server), String::new(), Bounds::default(), &handler).await });
-        let request = b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nearly";
+        let task = tokio::task::spawn(async move {
+            converse(Box::new(server), String::new(), Bounds::default(), &handler).await;
+        });
+        let request =
+            b"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\nearly";
         client.write_all(request).await.unwrap();
         let mut out = String::new();
         client.read_to_string(&mut out).await.unwrap();
-        assert!(out.starts_with("HTTP/1.1 101 ") && out.ends_with("\r\n\r\nearly"), "{out}");
+        assert!(
+            out.starts_with("HTTP/1.1 101 ") && out.ends_with("\r\n\r\nearly"),
+            "{out}"
+        );
         assert!(!out.contains("Content-Length"), "{out}");
         task.await.unwrap();
     }

@@ -13,7 +13,8 @@ pub trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// What goes on with a connection after a 101: its stream, and bytes that came after the request already.
-pub type Takeover = Box<dyn FnOnce(Box<dyn Io>, Vec<u8>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+pub type Takeover =
+    Box<dyn FnOnce(Box<dyn Io>, Vec<u8>) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
 
 /// A whole request.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +36,10 @@ pub struct Request {
 impl Request {
     pub(super) fn from_head(head: &RequestHead, bytes: &[u8], peer: &str) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let fields = head.fields().iter().map(|field| (text(field.name.of(bytes)), text(field.value.of(bytes))));
+        let fields = head
+            .fields()
+            .iter()
+            .map(|field| (text(field.name.of(bytes)), text(field.value.of(bytes))));
         Self {
             method: text(head.method_span().of(bytes)),
             target: text(head.target().of(bytes)),
@@ -49,13 +53,18 @@ impl Request {
     /// The target without its query.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+        self.target
+            .split_once('?')
+            .map_or(self.target.as_str(), |(path, _)| path)
     }
 
     /// Value of the first field of this name, in any case.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .find(|(own, _)| own.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -77,7 +86,12 @@ impl Response {
     #[must_use]
     pub fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let fields = vec![("Content-Type".to_owned(), content_type.to_owned())];
-        Self { status, fields, body: body.into(), takeover: None }
+        Self {
+            status,
+            fields,
+            body: body.into(),
+            takeover: None,
+        }
     }
 
     /// Plain text.
@@ -96,14 +110,23 @@ impl Response {
     /// A 101 with these fields, after which `takeover` has the connection.
     #[must_use]
     pub fn upgrade(fields: Vec<(String, String)>, takeover: Takeover) -> Self {
-        Self { status: 101, fields, body: Vec::new(), takeover: Some(takeover) }
+        Self {
+            status: 101,
+            fields,
+            body: Vec::new(),
+            takeover: Some(takeover),
+        }
     }
 
     /// Head and, unless `head_only`, body.
     pub(super) fn to_bytes(&self, keep_alive: bool, head_only: bool, date: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.body.len() + 256);
         write::status_line(&mut out, self.status);
-        for (name, value) in self.fields.iter().filter(|(name, value)| is_safe(name, value)) {
+        for (name, value) in self
+            .fields
+            .iter()
+            .filter(|(name, value)| is_safe(name, value))
+        {
             write::field(&mut out, name.as_bytes(), value.as_bytes());
         }
         write::field(&mut out, b"Date", date);
@@ -128,15 +151,27 @@ impl Response {
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, fields, body, takeover } = self;
+        let Self {
+            status,
+            fields,
+            body,
+            takeover,
+        } = self;
         let mut out = f.debug_struct("Response");
-        out.field("status", status).field("fields", fields).field("body", body).field("takeover", &takeover.is_some());
+        out.field("status", status)
+            .field("fields", fields)
+            .field("body", body)
+            .field("takeover", &takeover.is_some());
         out.finish()
     }
 }
 
 fn is_safe(name: &str, value: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':') && !value.bytes().any(|byte| byte < b' ')
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b':')
+        && !value.bytes().any(|byte| byte < b' ')
 }
 
 #[cfg(test)]
@@ -161,22 +196,53 @@ mod tests {
     #[test]
     fn head_answers_have_the_length_but_no_body() {
         let text = sent(&Response::text(200, "ok"), false, true);
-        assert!(text.ends_with("Content-Length: 2\r\nConnection: close\r\n\r\n"), "{text}");
-        let text = sent(&Response { status: 204, body: b"x".to_vec(), ..Response::default() }, true, false);
-        assert!(!text.contains("Content-Length") && text.ends_with("\r\n\r\n"), "{text}");
+        assert!(
+            text.ends_with("Content-Length: 2\r\nConnection: close\r\n\r\n"),
+            "{text}"
+        );
+        let text = sent(
+            &Response {
+                status: 204,
+                body: b"x".to_vec(),
+                ..Response::default()
+            },
+            true,
+            false,
+        );
+        assert!(
+            !text.contains("Content-Length") && text.ends_with("\r\n\r\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn fields_cannot_break_the_head() {
-        let text = sent(&Response::text(200, "").with("X-A", "a\r\nX-B: b").with("X:C", "c").with("X-D", "d"), true, false);
-        assert!(!text.contains("X-B") && !text.contains("X:C") && text.contains("X-D: d\r\n"), "{text}");
+        let text = sent(
+            &Response::text(200, "")
+                .with("X-A", "a\r\nX-B: b")
+                .with("X:C", "c")
+                .with("X-D", "d"),
+            true,
+            false,
+        );
+        assert!(
+            !text.contains("X-B") && !text.contains("X:C") && text.contains("X-D: d\r\n"),
+            "{text}"
+        );
     }
 
     #[test]
     fn fields_are_found_in_any_case() {
         let fields = vec![("Host".to_owned(), "a".to_owned())];
-        let request = Request { target: "/p?q=/x".to_owned(), fields, ..Request::default() };
-        assert_eq!((request.field("hOST"), request.field("x")), (Some("a"), None));
+        let request = Request {
+            target: "/p?q=/x".to_owned(),
+            fields,
+            ..Request::default()
+        };
+        assert_eq!(
+            (request.field("hOST"), request.field("x")),
+            (Some("a"), None)
+        );
         assert_eq!(request.path(), "/p");
     }
 }

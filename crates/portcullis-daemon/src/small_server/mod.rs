@@ -44,7 +44,12 @@ pub struct Bounds {
 impl Default for Bounds {
     /// 256 connections, bodies of 1 MiB, 30 s between requests, 10 s for each direction of one.
     fn default() -> Self {
-        Self { connections: 256, body: 1 << 20, idle: Duration::from_secs(30), exchange: Duration::from_secs(10) }
+        Self {
+            connections: 256,
+            body: 1 << 20,
+            idle: Duration::from_secs(30),
+            exchange: Duration::from_secs(10),
+        }
     }
 }
 

@@ -203,7 +203,12 @@ mod tests {
 
     #[test]
     fn positions_are_those_scripts_cut_by() {
-        for (column, position) in [(Column::Pxname, 0), (Column::Status, 17), (Column::Weight, 18), (Column::Addr, 73)] {
+        for (column, position) in [
+            (Column::Pxname, 0),
+            (Column::Status, 17),
+            (Column::Weight, 18),
+            (Column::Addr, 73),
+        ] {
             assert_eq!(column.position(), position, "{}", column.name());
         }
         assert_eq!(Column::ALL.len(), 103);

@@ -44,7 +44,14 @@ impl Row {
     /// A row without values.
     pub(crate) fn new(kind: Kind, iid: u32, sid: u32) -> Self {
         let cells = vec![None; Column::ALL.len()];
-        Self { kind, iid, sid, is_up: true, in_maintenance: false, cells }
+        Self {
+            kind,
+            iid,
+            sid,
+            is_up: true,
+            in_maintenance: false,
+            cells,
+        }
     }
 
     /// Sets a text.
@@ -77,7 +84,9 @@ impl Row {
 
     /// The columns with a value, in order.
     pub(crate) fn values(&self) -> impl Iterator<Item = (Column, &Value)> {
-        Column::ALL.iter().filter_map(|column| self.value(*column).map(|value| (*column, value)))
+        Column::ALL
+            .iter()
+            .filter_map(|column| self.value(*column).map(|value| (*column, value)))
     }
 
     /// Whether `query` asks for this row. A filter by name is resolved to a number by [`resolve`] first.
@@ -93,13 +102,19 @@ impl Row {
 }
 
 /// The number of the listener or service a filter names: `Ok(None)` for every one, an error for a name nobody has.
-pub(crate) fn resolve(filter: Option<&StatFilter>, rows: &[Row]) -> Result<Option<u32>, &'static str> {
+pub(crate) fn resolve(
+    filter: Option<&StatFilter>,
+    rows: &[Row],
+) -> Result<Option<u32>, &'static str> {
     match filter.map(|filter| &filter.proxy) {
         None | Some(ProxyRef::Any) => Ok(None),
         Some(ProxyRef::Number(number)) => Ok(Some(u32::try_from(*number).unwrap_or(u32::MAX))),
         Some(ProxyRef::Name(name)) => {
             let named = |row: &&Row| matches!(row.value(Column::Pxname), Some(Value::Text(text)) if text == name);
-            rows.iter().find(named).map(|row| Some(row.iid)).ok_or("No such proxy.")
+            rows.iter()
+                .find(named)
+                .map(|row| Some(row.iid))
+                .ok_or("No such proxy.")
         }
     }
 }
@@ -118,7 +133,9 @@ pub(crate) mod tests {
             (Kind::Backend, "app", 3, 0, 2_u32),
         ] {
             let mut row = Row::new(kind, iid, sid);
-            row.text(Column::Pxname, name).u32(Column::Scur, scur).u64(Column::Stot, u64::MAX);
+            row.text(Column::Pxname, name)
+                .u32(Column::Scur, scur)
+                .u64(Column::Stot, u64::MAX);
             rows.push(row);
         }
         rows
@@ -127,11 +144,21 @@ pub(crate) mod tests {
     fn asked(query: &StatQuery) -> Vec<(u32, u32)> {
         let rows = sample();
         let proxy = resolve(query.filter.as_ref(), &rows);
-        rows.iter().filter(|row| row.is_asked_by(query, proxy.unwrap_or(None))).map(|row| (row.iid, row.sid)).collect()
+        rows.iter()
+            .filter(|row| row.is_asked_by(query, proxy.unwrap_or(None)))
+            .map(|row| (row.iid, row.sid))
+            .collect()
     }
 
     fn filtered(proxy: ProxyRef, types: i64, server: i64) -> Vec<(u32, u32)> {
-        asked(&StatQuery { filter: Some(StatFilter { proxy, types, server }), ..StatQuery::default() })
+        asked(&StatQuery {
+            filter: Some(StatFilter {
+                proxy,
+                types,
+                server,
+            }),
+            ..StatQuery::default()
+        })
     }
 
     #[test]
@@ -141,13 +168,25 @@ pub(crate) mod tests {
         assert_eq!(filtered(ProxyRef::Any, 6, -1), [(3, 1), (3, 2), (3, 0)]);
         assert_eq!(filtered(ProxyRef::Number(2), -1, -1), [(2, 0)]);
         assert_eq!(filtered(ProxyRef::Name("app".to_owned()), 4, 2), [(3, 2)]);
-        assert_eq!(filtered(ProxyRef::Number(2), 4, -1), [], "a listener has no servers");
-        assert_eq!(filtered(ProxyRef::Number(-7), -1, -1), [], "no number is negative");
+        assert_eq!(
+            filtered(ProxyRef::Number(2), 4, -1),
+            [],
+            "a listener has no servers"
+        );
+        assert_eq!(
+            filtered(ProxyRef::Number(-7), -1, -1),
+            [],
+            "no number is negative"
+        );
     }
 
     #[test]
     fn an_unknown_name_is_told() {
-        let filter = StatFilter { proxy: ProxyRef::Name("zz".to_owned()), types: -1, server: -1 };
+        let filter = StatFilter {
+            proxy: ProxyRef::Name("zz".to_owned()),
+            types: -1,
+            server: -1,
+        };
         assert_eq!(resolve(Some(&filter), &sample()), Err("No such proxy."));
     }
 
@@ -157,8 +196,24 @@ pub(crate) mod tests {
         row.is_up = false;
         row.in_maintenance = true;
         let form = Form::default();
-        assert!(!row.is_asked_by(&StatQuery { only_up: true, form, no_maint: false, filter: None }, None));
-        assert!(!row.is_asked_by(&StatQuery { no_maint: true, form, only_up: false, filter: None }, None));
+        assert!(!row.is_asked_by(
+            &StatQuery {
+                only_up: true,
+                form,
+                no_maint: false,
+                filter: None
+            },
+            None
+        ));
+        assert!(!row.is_asked_by(
+            &StatQuery {
+                no_maint: true,
+                form,
+                only_up: false,
+                filter: None
+            },
+            None
+        ));
         assert!(row.is_asked_by(&StatQuery::default(), None));
     }
 }

@@ -54,7 +54,13 @@ pub(crate) fn typed(rows: &[&Row], with_desc: bool) -> String {
     for row in rows {
         for (column, value) in row.values() {
             let (position, name, tags) = (column.position(), column.name(), column.tags(row.kind));
-            let _ = write!(out, "{}.{}.{}.{position}.{name}.1:{tags}:", row.kind.letter(), row.iid, row.sid);
+            let _ = write!(
+                out,
+                "{}.{}.{}.{position}.{name}.1:{tags}:",
+                row.kind.letter(),
+                row.iid,
+                row.sid
+            );
             let _ = write!(out, "{}:{}", value.type_name(), value.plain());
             if with_desc {
                 let _ = write!(out, ":\"{}\"", column.desc());
@@ -73,8 +79,17 @@ pub(crate) fn json(rows: &[&Row]) -> String {
         for (j, (column, value)) in row.values().enumerate() {
             let comma = if j == 0 { "" } else { "," };
             let (kind, iid, sid) = (row.kind.word(), row.iid, row.sid);
-            let _ = write!(out, "{comma}{{\"objType\":\"{kind}\",\"proxyId\":{iid},\"id\":{sid},");
-            push_json_field(&mut out, column.position(), column.name(), column.tags(row.kind), value);
+            let _ = write!(
+                out,
+                "{comma}{{\"objType\":\"{kind}\",\"proxyId\":{iid},\"id\":{sid},"
+            );
+            push_json_field(
+                &mut out,
+                column.position(),
+                column.name(),
+                column.tags(row.kind),
+                value,
+            );
         }
         out.push(']');
     }
@@ -83,7 +98,13 @@ pub(crate) fn json(rows: &[&Row]) -> String {
 }
 
 /// The part of a JSON field that `show info` and `show stat` share, its closing brace included.
-pub(crate) fn push_json_field(out: &mut String, position: usize, name: &str, tags: &str, value: &Value) {
+pub(crate) fn push_json_field(
+    out: &mut String,
+    position: usize,
+    name: &str,
+    tags: &str,
+    value: &Value,
+) {
     let (origin, nature, scope) = tag_words(tags);
     let _ = write!(
         out,
@@ -137,28 +158,46 @@ mod tests {
         let commas: Vec<_> = text.lines().map(|line| line.matches(',').count()).collect();
         assert_eq!(commas, [104; 5]);
         assert!(text.starts_with("# pxname,svname,qcur,"), "{text}");
-        assert!(text.lines().all(|line| line.ends_with("-,")), "column 103 is a dash");
-        assert_eq!(text.lines().nth(1).map(|line| &line[..26]), Some("web,,,,1,,,184467440737095"));
+        assert!(
+            text.lines().all(|line| line.ends_with("-,")),
+            "column 103 is a dash"
+        );
+        assert_eq!(
+            text.lines().nth(1).map(|line| &line[..26]),
+            Some("web,,,,1,,,184467440737095")
+        );
     }
 
     #[test]
     fn csv_quotes_only_where_it_must() {
         let mut row = Row::new(Kind::Server, 1, 1);
-        row.text(Column::Pxname, "a,b").text(Column::Svname, "q\"q").text(Column::Status, "UP 1/3").text(Column::Addr, "é");
+        row.text(Column::Pxname, "a,b")
+            .text(Column::Svname, "q\"q")
+            .text(Column::Status, "UP 1/3")
+            .text(Column::Addr, "é");
         let text = csv(&[&row]);
         let line = text.lines().nth(1).unwrap_or_default();
         assert!(line.starts_with("\"a,b\",\"q\"\"q\","), "{line}");
         assert!(line.contains(",UP 1/3,"), "{line}");
-        assert!(line.contains(r",\xc3\xa9,"), "clients decode strict ASCII: {line}");
+        assert!(
+            line.contains(r",\xc3\xa9,"),
+            "clients decode strict ASCII: {line}"
+        );
     }
 
     #[test]
     fn typed_lines_carry_all_numbers() {
         let rows = sample();
         let text = typed(&[&rows[1]], false);
-        assert_eq!(text, "S.3.1.0.pxname.1:KNS:str:app\nS.3.1.4.scur.1:MGP:u32:2\nS.3.1.7.stot.1:MCP:u64:18446744073709551615\n");
+        assert_eq!(
+            text,
+            "S.3.1.0.pxname.1:KNS:str:app\nS.3.1.4.scur.1:MGP:u32:2\nS.3.1.7.stot.1:MCP:u64:18446744073709551615\n"
+        );
         let with_desc = typed(&[&rows[1]], true);
-        assert!(with_desc.starts_with("S.3.1.0.pxname.1:KNS:str:app:\"name of"), "{with_desc}");
+        assert!(
+            with_desc.starts_with("S.3.1.0.pxname.1:KNS:str:app:\"name of"),
+            "{with_desc}"
+        );
     }
 
     #[test]
