@@ -191,7 +191,7 @@ respond = { status = 503 }
 }
 
 #[test]
-fn a_server_that_refuses_connections_is_502() {
+fn a_server_that_refuses_connections_is_503() {
     let config = r#"
 [listener.web]
 bind = "127.0.0.1:@web@"
@@ -202,7 +202,7 @@ servers = ["127.0.0.1:@nobody@", "unix:@dir@/nobody.sock"]
 "#;
     let proxy = Proxy::start(config, &[]);
     let response = ask(&proxy, "/", "");
-    assert_eq!(response.status, 502, "{response:?}");
+    assert_eq!(response.status, 503, "{response:?}");
 }
 
 #[test]

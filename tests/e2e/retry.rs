@@ -46,7 +46,7 @@ fn retries_can_be_switched_off() {
         .map(|_| proxy.connect("web").get("a", "/").status)
         .collect();
     assert!(
-        statuses.contains(&502) && statuses.contains(&200),
+        statuses.contains(&503) && statuses.contains(&200),
         "{statuses:?}"
     );
 }

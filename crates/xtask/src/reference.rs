@@ -1,30 +1,66 @@
-//! The reference page of the book, generated from the declarations that also decode the configuration,
-//! so that the page cannot say something else than the program does.
+//! The pages of the book that the program's own tables give: the configuration's keys, the refusals of the HTTP engine.
+//! A page made from the declarations that also do the work cannot say something else than the program does.
 
 use anyhow::{Context, Result};
-use std::path::{Path, PathBuf};
+use portcullis_http1::Reject;
+use std::fmt::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
-fn page(root: &Path) -> PathBuf {
-    root.join("docs/book/src/reference.md")
+/// Each page below `docs/book/src`, and its text.
+fn pages() -> [(&'static str, String); 2] {
+    [
+        ("reference.md", portcullis_config::reference()),
+        ("refusals.md", refusals()),
+    ]
 }
 
-/// Writes the page.
+const REFUSALS: &str = "# Refusals
+
+<!-- Generated from crates/portcullis-http1/src/reject.rs by `cargo xtask reference`. Do not edit. -->
+
+What the HTTP engine refuses, in both directions. The word is the `reason` of the access log and of the metrics. The status is what a
+client gets for its request; a server's answer that is refused becomes 502, or a visible cut when it has begun.
+
+| reason | status | rule | what was wrong |
+| --- | --- | --- | --- |
+";
+
+fn refusals() -> String {
+    let mut page = REFUSALS.to_owned();
+    for reject in Reject::ALL {
+        let (code, status) = (reject.code(), reject.status());
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            page,
+            "| `{code}` | {status} | {} | {} |",
+            reject.rfc(),
+            reject.text()
+        );
+    }
+    page
+}
+
+/// Writes the pages.
 pub(crate) fn write(root: &Path) -> Result<ExitCode> {
-    let path = page(root);
-    std::fs::write(&path, portcullis_config::reference())
-        .with_context(|| path.display().to_string())?;
-    println!("wrote {}", path.display());
+    for (name, text) in pages() {
+        let path = root.join("docs/book/src").join(name);
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+        println!("wrote {}", path.display());
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Fails when the page in the tree is not what the schema gives.
+/// Fails when a page in the tree is not what the tables give.
 pub(crate) fn check(root: &Path) -> Result<ExitCode> {
-    let path = page(root);
-    let present = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    if present == portcullis_config::reference() {
-        return Ok(ExitCode::SUCCESS);
+    let mut code = ExitCode::SUCCESS;
+    for (name, text) in pages() {
+        let path = root.join("docs/book/src").join(name);
+        let present = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        if present != text {
+            println!("{} is out of date: run `make reference`", path.display());
+            code = ExitCode::FAILURE;
+        }
     }
-    println!("{} is out of date: run `make reference`", path.display());
-    Ok(ExitCode::FAILURE)
+    Ok(code)
 }

@@ -73,7 +73,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "crates/xtask",
-        may_use: &["portcullis-config"],
+        may_use: &["portcullis-config", "portcullis-http1"],
         must_never_know: ASYNC_AND_TLS,
     },
     Layer {
