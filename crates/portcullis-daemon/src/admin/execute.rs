@@ -263,6 +263,7 @@ fn info_facts(admin: &Admin, snapshot: &Snapshot) -> InfoFacts {
         threads: live.workers(),
         pid: std::process::id(),
         uptime_millis: admin.daemon.clock.now().as_millis(),
+        cpu_millis: cpu_millis(),
         started_micros: process.started_wall_nanos() / 1_000,
         descriptors: rustix::process::getrlimit(rustix::process::Resource::Nofile)
             .current
@@ -301,6 +302,15 @@ fn info_facts(admin: &Admin, snapshot: &Snapshot) -> InfoFacts {
         ),
         panics: process.panics.total(),
     }
+}
+
+fn cpu_millis() -> u64 {
+    let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let millis = used
+        .tv_sec
+        .saturating_mul(1_000)
+        .saturating_add(used.tv_nsec / 1_000_000);
+    u64::try_from(millis).unwrap_or(0)
 }
 
 /// The statistics as the HTTP endpoint gives them.
