@@ -1,7 +1,6 @@
 //! What the tasks of the control thread share: the snapshot in force, the clock, and the door to `reload`.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use portcullis_proxy::{Clock, Snapshot, SnapshotCell};
 use tokio::sync::{mpsc, oneshot};
@@ -14,10 +13,7 @@ pub(crate) struct Daemon {
     pub(crate) snapshots: Arc<SnapshotCell>,
     /// The clock of the process.
     pub(crate) clock: Clock,
-    /// When the process started, by the wall clock.
-    pub(crate) started: SystemTime,
-    /// Worker threads of the data plane.
-    pub(crate) workers: usize,
+    /// Where `reload` is asked for.
     pub(crate) reloads: mpsc::Sender<oneshot::Sender<Arc<Report>>>,
 }
 

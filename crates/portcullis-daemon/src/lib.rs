@@ -4,8 +4,22 @@
 //! Text becomes a plan elsewhere (`portcullis-config`, `portcullis-plan`) and requests are carried elsewhere
 //! (`portcullis-proxy`); this crate decides when a plan takes effect and what has to happen around that.
 
-#![allow(dead_code, reason = "the parts come one after the other")]
-
+mod access_log;
+mod admin;
+mod check;
+mod daemon;
+mod lifecycle;
 mod listen;
-pub mod log;
+mod log;
+mod metrics;
+mod probe;
+mod reload;
+mod resolve;
+mod runtime;
+pub mod small_server;
+#[cfg(test)]
+mod testing;
 mod tls;
+
+pub use check::{Checked, ConfigSource, check};
+pub use lifecycle::{Exit, Options, ReadyHook, run};

@@ -18,7 +18,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts the program log at level `info`. A second call, or a subscriber set by somebody else, changes nothing.
-pub fn start() {
+pub(crate) fn start() {
     let (filter, handle) = reload::Layer::new(targets(LevelFilter::INFO));
     let registry = tracing_subscriber::registry().with(filter);
     let started = if io::stderr().is_terminal() {
@@ -32,7 +32,7 @@ pub fn start() {
 }
 
 /// Sets the least severe level that is written: `error`, `warn`, `info`, `debug` or `trace`; other words count as `info`.
-pub fn set_level(level: &str) {
+pub(crate) fn set_level(level: &str) {
     if let Some(handle) = LEVEL.get() {
         let _ = handle.modify(|filter| *filter = targets(level.parse().unwrap_or(LevelFilter::INFO)));
     }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use portcullis_config::FsLoader;
 use portcullis_plan::compile::{Machine, compile};
@@ -70,8 +70,6 @@ pub(crate) fn admin_and_reloads(
     let daemon = Daemon {
         snapshots,
         clock: Clock::start(),
-        started: SystemTime::now(),
-        workers: 1,
         reloads,
     };
     (

@@ -45,22 +45,22 @@ impl Reserve {
         reserve
     }
 
-    /// Gives the descriptor back to the system, runs `task` which may use it for a moment, and takes it again.
-    pub(crate) fn lend<T>(&mut self, task: impl FnOnce() -> T) -> T {
+    /// Gives the descriptor back to the system, for a moment.
+    pub(crate) fn release(&mut self) {
         self.0 = None;
-        let result = task();
-        self.refill();
-        result
+    }
+
+    /// Takes a descriptor into reserve again, if there is one.
+    pub(crate) fn refill(&mut self) {
+        if self.0.is_none() {
+            self.0 = File::open("/dev/null").ok();
+        }
     }
 
     /// Whether a descriptor is in reserve.
     #[cfg(test)]
     pub(crate) fn is_full(&self) -> bool {
         self.0.is_some()
-    }
-
-    fn refill(&mut self) {
-        self.0 = File::open("/dev/null").ok();
     }
 }
 
@@ -69,11 +69,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reserve_is_free_while_lent_and_full_after() {
+    fn the_reserve_holds_a_descriptor_until_it_is_released() {
         let mut reserve = Reserve::new();
         assert!(reserve.is_full());
-        let lent = reserve.lend(|| File::open("/dev/null").is_ok());
-        assert!(lent && reserve.is_full());
+        reserve.release();
+        assert!(!reserve.is_full());
+        reserve.refill();
+        assert!(reserve.is_full());
     }
 
     #[test]

@@ -1,0 +1,218 @@
+//! The threads of the process: workers, each with a runtime and a data plane of its own, fed by a channel of commands.
+//!
+//! Threads, runtimes and the tasks that live as long as the process are made here and nowhere else. Each worker runs
+//! everything of a connection on one thread; nothing wanders between them.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use portcullis_plan::WorkerId;
+use portcullis_proxy::{Clock, LogSink, SnapshotCell, Worker};
+use tokio::runtime::{LocalOptions, LocalRuntime};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::listen::accept::{Socket, accept_loop};
+use crate::listen::bind::Listening;
+use crate::listen::door::Door;
+use crate::listen::set::Key;
+
+/// What a worker is told. A worker whose channel closes stops at once.
+pub(crate) enum Command {
+    /// Accept on this socket.
+    Serve {
+        /// Its listener.
+        door: Arc<Door>,
+        /// Its address, for closing it again.
+        key: Key,
+        /// The socket.
+        socket: Listening,
+    },
+    /// Take what waits at this address and accept no more.
+    Close {
+        /// The address.
+        key: Key,
+    },
+    /// Idle connections of this listener look at the plan again.
+    Revise {
+        /// Its name.
+        listener: Arc<str>,
+    },
+    /// Accept no more and close connections as soon as they are idle.
+    Drain,
+    /// Say how busy you are.
+    Report(oneshot::Sender<Busy>),
+}
+
+/// What is still going on, of one worker or of all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Busy {
+    /// Open client connections.
+    pub(crate) connections: usize,
+    /// Requests in progress.
+    pub(crate) exchanges: usize,
+    /// Open tunnels.
+    pub(crate) tunnels: usize,
+}
+
+impl Busy {
+    /// Both together.
+    fn plus(self, other: Self) -> Self {
+        Self {
+            connections: self.connections + other.connections,
+            exchanges: self.exchanges + other.exchanges,
+            tunnels: self.tunnels + other.tunnels,
+        }
+    }
+
+    /// Whether nothing is left to wait for.
+    pub(crate) fn is_over(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// The worker threads. Dropping this stops them at once; [`Workers::stop`] waits for that.
+pub(crate) struct Workers(Vec<Thread>);
+
+struct Thread {
+    commands: mpsc::UnboundedSender<Command>,
+    handle: JoinHandle<()>,
+}
+
+impl Workers {
+    /// Starts as many workers as there are log sinks.
+    pub(crate) fn start<L: LogSink + Send + 'static>(
+        snapshots: &Arc<SnapshotCell>,
+        clock: Clock,
+        logs: Vec<L>,
+    ) -> io::Result<Self> {
+        let mut threads = Vec::with_capacity(logs.len());
+        for (index, log) in logs.into_iter().enumerate() {
+            // Made here, so that a failure is an error of the start and not a dead thread.
+            let runtime = runtime()?;
+            drop(runtime);
+            let (commands, inbox) = mpsc::unbounded_channel();
+            let snapshots = Arc::clone(snapshots);
+            let work = move || work(WorkerId::new(index), snapshots, clock, log, inbox);
+            let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(work)?;
+            threads.push(Thread { commands, handle });
+        }
+        Ok(Self(threads))
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Gives every worker its own command.
+    pub(crate) fn tell(&self, mut command: impl FnMut() -> Command) {
+        for thread in &self.0 {
+            // A worker that is gone has said so in the log.
+            let _ = thread.commands.send(command());
+        }
+    }
+
+    /// Gives each worker its socket of an address.
+    pub(crate) fn serve(&self, door: &Arc<Door>, key: &Key, sockets: Vec<Listening>) {
+        for (thread, socket) in self.0.iter().zip(sockets) {
+            let _ = thread.commands.send(Command::Serve { door: Arc::clone(door), key: key.clone(), socket });
+        }
+    }
+
+    /// What all workers are busy with.
+    pub(crate) async fn busy(&self) -> Busy {
+        let mut sum = Busy::default();
+        for thread in &self.0 {
+            let (answer, report) = oneshot::channel();
+            let _ = thread.commands.send(Command::Report(answer));
+            sum = sum.plus(report.await.unwrap_or_default());
+        }
+        sum
+    }
+
+    /// Stops at once: whatever is open is cut.
+    pub(crate) fn stop(self) {
+        let handles: Vec<_> = self.0.into_iter().map(|thread| thread.handle).collect();
+        for handle in handles {
+            if handle.join().is_err() {
+                tracing::error!("a worker thread ended by a panic");
+            }
+        }
+    }
+}
+
+/// A runtime for one thread, and for tasks that never leave it.
+pub(crate) fn runtime() -> io::Result<LocalRuntime> {
+    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())
+}
+
+fn work<L: LogSink + 'static>(
+    id: WorkerId,
+    snapshots: Arc<SnapshotCell>,
+    clock: Clock,
+    log: L,
+    mut inbox: mpsc::UnboundedReceiver<Command>,
+) {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => return tracing::error!(worker = id.index(), %error, "a worker cannot start"),
+    };
+    runtime.block_on(async {
+        let worker = Worker::new(id, snapshots, clock, Box::new(log));
+        tokio::task::spawn_local(Rc::clone(&worker).maintain());
+        let mut loops = Loops { worker, open: BTreeMap::new() };
+        while let Some(command) = inbox.recv().await {
+            loops.obey(command);
+        }
+    });
+}
+
+/// The accept loops of one worker.
+struct Loops {
+    worker: Rc<Worker>,
+    open: BTreeMap<Key, Rc<Notify>>,
+}
+
+impl Loops {
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Serve { door, key, socket } => self.serve(door, key, socket),
+            Command::Close { key } => self.close(&key),
+            Command::Revise { listener } => self.worker.close_listener(&listener),
+            Command::Drain => {
+                std::mem::take(&mut self.open).values().for_each(|close| close.notify_one());
+                self.worker.drain();
+            }
+            Command::Report(answer) => {
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(Busy {
+                    connections: self.worker.open_connections(),
+                    exchanges: self.worker.exchanges(),
+                    tunnels: self.worker.tunnels(),
+                });
+            }
+        }
+    }
+
+    fn serve(&mut self, door: Arc<Door>, key: Key, socket: Listening) {
+        let socket = match Socket::register(socket) {
+            Ok(socket) => socket,
+            Err(error) => {
+                tracing::error!(listener = %door.name, %error, "a worker cannot serve a socket");
+                return;
+            }
+        };
+        let close = Rc::new(Notify::new());
+        tokio::task::spawn_local(accept_loop(socket, door, Rc::clone(&self.worker), Rc::clone(&close)));
+        self.open.insert(key, close);
+    }
+
+    fn close(&mut self, key: &Key) {
+        if let Some(close) = self.open.remove(key) {
+            close.notify_one();
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The arguments. What they mean to operators is said here once, for `--help`, completions and the manual.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A reverse proxy and load balancer for HTTP.
+#[derive(Debug, Parser)]
+#[command(
+    name = "portcullis",
+    version,
+    about,
+    propagate_version = false,
+    after_help = "Exit codes: 0 done, 1 a configuration that cannot be used or a failed start, 2 wrong arguments, 3 stopped before everything was drained."
+)]
+pub(crate) struct Cli {
+    /// Configuration file; else /etc/portcullis/portcullis.toml, else ./portcullis.toml.
+    #[arg(short, long, global = true, value_name = "FILE", env = "PORTCULLIS_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve until a signal says to stop.
+    ///
+    /// HUP reloads the configuration, USR1 reopens the access log, TERM, INT and QUIT stop gracefully within
+    /// `shutdown_timeout`; a second one of these stops at once.
+    Run(RunArgs),
+    /// Say everything that is wrong with the configuration.
+    Check(CheckArgs),
+    /// Tell which route a request takes, and why every other one loses.
+    Explain(ExplainArgs),
+    /// Format configuration files, keeping comments.
+    Fmt(FmtArgs),
+    /// Print the JSON Schema of the configuration.
+    Schema,
+    /// Serve embedded demo apps over HTTP and HTTPS, without any file.
+    Demo(DemoArgs),
+    /// Serve one address in front of another, without any file.
+    Proxy(ProxyArgs),
+    /// Make the running process reload its configuration, and tell what came of it.
+    Reload(ReloadArgs),
+    /// Print the version.
+    Version(VersionArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Write manual pages.
+    Man(ManArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Do not start with a configuration that has warnings.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Print the effective configuration, each value with its origin.
+    #[arg(long)]
+    pub(crate) dump: bool,
+    /// Print the diagnostics as JSON, on standard output.
+    #[arg(long, conflicts_with = "dump")]
+    pub(crate) json: bool,
+    /// Take warnings for errors.
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The method, such as GET.
+    pub(crate) method: String,
+    /// The URL, such as https://www.example.com/a?b.
+    pub(crate) url: String,
+    /// A field of the request, as `name: value`.
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    pub(crate) headers: Vec<String>,
+    /// The client's address.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub(crate) from: IpAddr,
+    /// The listener, where the URL does not tell which one is meant.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) listener: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FmtArgs {
+    /// Change nothing; say which files would change, and fail if any would.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// The files; `-` formats standard input. Without any, the configuration file.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Print the configuration and do nothing.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+    /// Port, or address and port, for HTTP.
+    #[arg(long, value_name = "PORT", default_value = "8080")]
+    pub(crate) http: String,
+    /// Port, or address and port, for HTTPS.
+    #[arg(long, value_name = "PORT", default_value = "8443")]
+    pub(crate) https: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProxyArgs {
+    /// Where to listen: `:8080`, `127.0.0.1:8080` or `unix:/run/x.sock`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) from: String,
+    /// Where the app is: `127.0.0.1:3000`, `app.internal:3000` or `unix:/run/app.sock`. Several share the load.
+    #[arg(long, value_name = "ADDRESS", required = true)]
+    pub(crate) to: Vec<String>,
+    /// Print the configuration and do nothing.
+    #[arg(long)]
+    pub(crate) print_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReloadArgs {
+    /// The admin socket of the running process; else the one the configuration names.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Accepted for habit: a reload is always waited for.
+    #[arg(long, hide = true)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// Say more: compiler target and build profile.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write one page for each command into this directory; without it, the main page goes to standard output.
+    pub(crate) directory: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}
