@@ -155,7 +155,10 @@ fn rfc9112_7_1_bad_chunks_of_a_server_never_look_whole() {
         let proxy = Proxy::before(&origin);
         let mut client = proxy.connect("web");
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-        let response = client.response();
+        // Closed without a byte is a visible cut, too.
+        let Some(response) = client.try_response_to("GET").unwrap() else {
+            continue;
+        };
         let shown = String::from_utf8_lossy(chunks);
         assert!(
             response.truncated || response.status == 502,

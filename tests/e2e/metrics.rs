@@ -171,7 +171,12 @@ fn health_and_stats_are_served_beside() {
 #[test]
 fn a_failed_reload_is_to_be_seen() {
     let (mut proxy, _origin) = busy();
-    assert_ne!(proxy.reload("[listener.web]\nbind = 1\n[admin]\n").code, 0);
+    assert_ne!(
+        proxy
+            .reload(&CONFIG.replace("[service.app]", "[servise.app]"))
+            .code,
+        0
+    );
     let text = scrape(&proxy);
     assert!(
         text.lines()

@@ -117,7 +117,7 @@ bind = "127.0.0.1:@tls@"
 [listener.tls.tls]
 certificates = [
   { cert = "open.pem", key = "open.key" },
-  { cert = "closed.pem", key = "closed.key", client_auth = { ca = "clients.pem", mode = "required" } },
+  { cert = "closed.pem", key = "closed.key", names = ["closed.test"], client_auth = { ca = "clients.pem", mode = "required" } },
 ]
 [listener.all]
 bind = "127.0.0.1:@all@"

@@ -31,4 +31,4 @@ def app(environ, start_response):
 
 connection().execute("create table if not exists hit (app, method, path, body, client)")
 where = {"unix_socket": listen, "unix_socket_perms": "600"} if "/" in listen else {"listen": f"127.0.0.1:{listen}"}
-waitress.serve(app, threads=4, _quiet=True, **where)
+waitress.serve(app, threads=4, clear_untrusted_proxy_headers=False, _quiet=True, **where)

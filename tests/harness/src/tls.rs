@@ -91,24 +91,29 @@ impl Authority {
     /// A client that trusts this authority alone.
     #[must_use]
     pub fn client(&self) -> TlsClient {
-        TlsClient {
+        TlsClient::new(Wishes {
             authority: self.pem.clone(),
             identity: None,
             versions: rustls::DEFAULT_VERSIONS.to_vec(),
             alpn: vec![b"http/1.1".to_vec()],
-            resumption: Resumption::in_memory_sessions(64),
-        }
+        })
     }
 }
 
-/// How TLS connections are made. Clones share their session tickets.
+/// What a client wants of its connections.
 #[derive(Clone, Debug)]
-pub struct TlsClient {
+struct Wishes {
     authority: String,
     identity: Option<Identity>,
     versions: Vec<&'static rustls::SupportedProtocolVersion>,
     alpn: Vec<Vec<u8>>,
-    resumption: Resumption,
+}
+
+/// How TLS connections are made. Connections of one client, and of its clones, share their session tickets.
+#[derive(Clone, Debug)]
+pub struct TlsClient {
+    wishes: Wishes,
+    config: Arc<ClientConfig>,
 }
 
 /// What a handshake agreed on.
@@ -125,35 +130,42 @@ pub struct Handshake {
 }
 
 impl TlsClient {
-    /// The same client presenting a certificate.
+    fn new(wishes: Wishes) -> Self {
+        let config = Arc::new(wishes.config());
+        Self { wishes, config }
+    }
+
+    /// A client like this one presenting a certificate.
     #[must_use]
     pub fn presenting(&self, identity: &Identity) -> Self {
-        Self {
-            identity: Some(identity.clone()),
-            ..self.clone()
-        }
+        let identity = Some(identity.clone());
+        Self::new(Wishes {
+            identity,
+            ..self.wishes.clone()
+        })
     }
 
-    /// The same client with TLS 1.2 only.
+    /// A client like this one with TLS 1.2 only.
     #[must_use]
     pub fn tls12(&self) -> Self {
-        Self {
-            versions: vec![&rustls::version::TLS12],
-            ..self.clone()
-        }
+        let versions = vec![&rustls::version::TLS12];
+        Self::new(Wishes {
+            versions,
+            ..self.wishes.clone()
+        })
     }
 
-    /// The same client offering these protocols by ALPN.
+    /// A client like this one offering these protocols by ALPN.
     #[must_use]
     pub fn offering(&self, protocols: &[&str]) -> Self {
         let alpn = protocols
             .iter()
             .map(|protocol| protocol.as_bytes().to_vec())
             .collect();
-        Self {
+        Self::new(Wishes {
             alpn,
-            ..self.clone()
-        }
+            ..self.wishes.clone()
+        })
     }
 
     /// Connects to a port of 127.0.0.1 asking for `name`; the error is the handshake's.
@@ -161,8 +173,8 @@ impl TlsClient {
         let mut stream = bounded(TcpStream::connect(("127.0.0.1", port))?);
         stream.set_nodelay(true)?;
         let server = ServerName::try_from(name.to_owned()).expect("a server's name");
-        let mut session =
-            ClientConnection::new(self.config(), server).expect("a client's configuration");
+        let mut session = ClientConnection::new(Arc::clone(&self.config), server)
+            .expect("a client's configuration");
         while session.is_handshaking() {
             session.complete_io(&mut stream)?;
         }
@@ -179,8 +191,10 @@ impl TlsClient {
             Err(error) => panic!("handshake for {name}: {error}"),
         }
     }
+}
 
-    fn config(&self) -> Arc<ClientConfig> {
+impl Wishes {
+    fn config(&self) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(self.authority.as_bytes()) {
             roots
@@ -204,8 +218,8 @@ impl TlsClient {
             }
         };
         config.alpn_protocols.clone_from(&self.alpn);
-        config.resumption = self.resumption.clone();
-        Arc::new(config)
+        config.resumption = Resumption::in_memory_sessions(64);
+        config
     }
 }
 

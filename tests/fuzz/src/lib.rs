@@ -1,0 +1,5 @@
+//! The properties that the fuzz targets check, one module for each parser.
+
+pub mod http1;
+pub mod path;
+pub mod proxy_protocol;
