@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use portcullis_plan::WorkerId;
@@ -90,13 +91,19 @@ impl Workers {
     ) -> io::Result<Self> {
         let mut threads = Vec::with_capacity(logs.len());
         for (index, log) in logs.into_iter().enumerate() {
-            // Made here, so that a failure is an error of the start and not a dead thread.
-            let runtime = runtime()?;
-            drop(runtime);
             let (commands, inbox) = mpsc::unbounded_channel();
+            let (begun, beginning) = sync_channel(1);
             let snapshots = Arc::clone(snapshots);
-            let work = move || work(WorkerId::new(index), snapshots, clock, log, inbox);
-            let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(work)?;
+            let thread = move || match runtime() {
+                Ok(runtime) => {
+                    let _ = begun.send(Ok(()));
+                    runtime.block_on(work(WorkerId::new(index), snapshots, clock, log, inbox));
+                }
+                Err(error) => drop(begun.send(Err(error))),
+            };
+            let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(thread)?;
+            // A runtime that cannot be made is an error of the start and not a dead thread.
+            beginning.recv().map_err(io::Error::other)??;
             threads.push(Thread { commands, handle });
         }
         Ok(Self(threads))
@@ -149,25 +156,19 @@ pub(crate) fn runtime() -> io::Result<LocalRuntime> {
     tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())
 }
 
-fn work<L: LogSink + 'static>(
+async fn work<L: LogSink + 'static>(
     id: WorkerId,
     snapshots: Arc<SnapshotCell>,
     clock: Clock,
     log: L,
     mut inbox: mpsc::UnboundedReceiver<Command>,
 ) {
-    let runtime = match runtime() {
-        Ok(runtime) => runtime,
-        Err(error) => return tracing::error!(worker = id.index(), %error, "a worker cannot start"),
-    };
-    runtime.block_on(async {
-        let worker = Worker::new(id, snapshots, clock, Box::new(log));
-        tokio::task::spawn_local(Rc::clone(&worker).maintain());
-        let mut loops = Loops { worker, open: BTreeMap::new() };
-        while let Some(command) = inbox.recv().await {
-            loops.obey(command);
-        }
-    });
+    let worker = Worker::new(id, snapshots, clock, Box::new(log));
+    tokio::task::spawn_local(Rc::clone(&worker).maintain());
+    let mut loops = Loops { worker, open: BTreeMap::new() };
+    while let Some(command) = inbox.recv().await {
+        loops.obey(command);
+    }
 }
 
 /// The accept loops of one worker.

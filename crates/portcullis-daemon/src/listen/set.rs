@@ -16,13 +16,17 @@ use super::bind::{BindError, Bound, Listening};
 pub(crate) enum Key {
     /// Address and port, and whether IPv4 is taken too.
     Tcp(SocketAddr, bool),
+    /// Any port: another one for each place in the configuration that asks for it.
+    AnyPort(Arc<str>, usize, SocketAddr),
     /// Path.
     Unix(PathBuf),
 }
 
 impl Key {
-    fn of(bind: &Bind) -> Self {
+    /// The key of the bind at this position of a listener.
+    fn of(listener: &Arc<str>, position: usize, bind: &Bind) -> Self {
         match bind {
+            Bind::Tcp { address, .. } if address.port() == 0 => Self::AnyPort(Arc::clone(listener), position, *address),
             Bind::Tcp { address, dual_stack } => Self::Tcp(*address, *dual_stack),
             Bind::Unix { path, .. } => Self::Unix(path.clone()),
         }
@@ -88,8 +92,8 @@ impl Sockets {
         let mut changes = Changes { opened: Vec::new(), kept: Vec::new() };
         let mut errors = Vec::new();
         for listener in &plan.listeners {
-            for bind in &listener.binds {
-                let key = Key::of(bind);
+            for (position, bind) in listener.binds.iter().enumerate() {
+                let key = Key::of(&listener.name, position, bind);
                 if self.0.contains_key(&key) {
                     changes.kept.push((key, Arc::clone(&listener.name), bind.clone(), listener.backlog));
                     continue;
@@ -151,4 +155,86 @@ fn serve(key: &Key, open: &Open) -> io::Result<Step> {
         address: open.bound.address.clone(),
         sockets: open.bound.descriptors()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::testing::snapshot;
+
+    fn plan(listeners: &str) -> Arc<Plan> {
+        let rest = "\n[[route]]\npath = \"/\"\nrespond = { status = 200 }\n";
+        Arc::clone(&snapshot(&format!("{listeners}{rest}")).plan)
+    }
+
+    fn listener(name: &str, bind: &str) -> String {
+        format!("[listener.{name}]\nbind = \"{bind}\"\n")
+    }
+
+    fn addresses(sockets: &Sockets) -> Vec<(String, String)> {
+        sockets.addresses().map(|(name, address)| (name.to_string(), address.to_owned())).collect()
+    }
+
+    fn steps(steps: &[Step]) -> Vec<&'static str> {
+        steps.iter().map(|step| if matches!(step, Step::Close { .. }) { "close" } else { "serve" }).collect()
+    }
+
+    #[test]
+    fn any_port_is_another_one_for_each_listener() {
+        let text = listener("a", "127.0.0.1:0") + &listener("b", "127.0.0.1:0");
+        let mut sockets = Sockets::default();
+        let changes = sockets.prepare(&plan(&text), 2).unwrap();
+        let (taken, errors) = sockets.commit(changes);
+        assert_eq!((steps(&taken), errors.len()), (vec!["serve", "serve"], 0));
+        let [(_, a), (_, b)] = &addresses(&sockets)[..] else { panic!("two addresses") };
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn what_stays_is_not_touched_and_what_goes_is_closed() {
+        let mut sockets = Sockets::default();
+        let text = listener("a", "127.0.0.1:0") + &listener("b", "127.0.0.1:0");
+        let changes = sockets.prepare(&plan(&text), 1).unwrap();
+        drop(sockets.commit(changes));
+        let before = addresses(&sockets);
+        let changes = sockets.prepare(&plan(&listener("b", "127.0.0.1:0")), 1).unwrap();
+        let (taken, _) = sockets.commit(changes);
+        assert_eq!(steps(&taken), ["close"]);
+        assert_eq!(addresses(&sockets), before[1..]);
+        drop(taken);
+        assert!(TcpStream::connect(&before[0].1).is_err(), "the address is free again");
+    }
+
+    #[test]
+    fn an_address_that_goes_to_another_listener_stays_open() {
+        let port = {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap();
+            free.local_addr().unwrap().to_string()
+        };
+        let mut sockets = Sockets::default();
+        let changes = sockets.prepare(&plan(&listener("a", &port)), 1).unwrap();
+        let (first, _) = sockets.commit(changes);
+        let changes = sockets.prepare(&plan(&listener("b", &port)), 1).unwrap();
+        let (taken, _) = sockets.commit(changes);
+        assert_eq!(steps(&taken), ["close", "serve"]);
+        drop(first);
+        assert_eq!(addresses(&sockets), [("b".to_owned(), port.clone())]);
+        assert!(TcpStream::connect(&port).is_ok());
+    }
+
+    #[test]
+    fn one_address_that_cannot_be_had_changes_nothing() {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let text = listener("a", "127.0.0.1:0") + &listener("b", &held.local_addr().unwrap().to_string());
+        let sockets = Sockets::default();
+        let errors = sockets.prepare(&plan(&text), 1).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        let text = errors[0].to_string();
+        assert!(text.starts_with("listener `b` (") && text.contains("is held by process"), "{text}");
+        assert!(addresses(&sockets).is_empty());
+    }
 }
