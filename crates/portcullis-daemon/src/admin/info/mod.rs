@@ -10,6 +10,9 @@ use std::fmt::Write as _;
 use super::command::Form;
 use table::{Field, fields};
 
+/// What haproxyadmin insists on before it talks to a socket; who we really are stands at the end.
+const NAME: &str = "HAProxy";
+
 /// HAProxy's version we are compatible with, then ours: tools compare the beginning as a number.
 pub(crate) const VERSION: &str = concat!("2.6.0-portcullis", env!("CARGO_PKG_VERSION"));
 
@@ -173,7 +176,7 @@ mod tests {
     fn begins_as_tools_expect() {
         let text = render(&facts(), Form::default());
         let expected = format!(
-            "Name: Portcullis\nVersion: {VERSION}\nRelease_date: {RELEASE_DATE}\nNbthread: 0\nNbproc: 1\n"
+            "Name: HAProxy\nVersion: {VERSION}\nRelease_date: {RELEASE_DATE}\nNbthread: 0\nNbproc: 1\n"
         );
         assert!(text.starts_with(&expected), "{text}");
         assert!(
@@ -252,7 +255,7 @@ mod tests {
         assert_eq!(value[6]["value"]["value"], 42);
         assert!(text.starts_with(
             "[{\"field\":{\"pos\":0,\"name\":\"Name\"},\"processNum\":1,\"tags\":{\"origin\":\"Product\",\"nature\":\"Output\",\
-             \"scope\":\"Service\"},\"value\":{\"type\":\"str\",\"value\":\"Portcullis\"}},"
+             \"scope\":\"Service\"},\"value\":{\"type\":\"str\",\"value\":\"HAProxy\"}},"
         ), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! The table of `show info`. Positions are HAProxy's, with the gaps that its absent optional keys leave.
 
-use super::{InfoFacts, RELEASE_DATE, VERSION};
+use super::{InfoFacts, NAME, RELEASE_DATE, VERSION};
 use crate::admin::stat::Value;
 use crate::admin::text::{ascii, uptime};
 
@@ -24,7 +24,7 @@ macro_rules! table {
 }
 
 table! { |facts, float|
-    0 "Name" "POS" text("Portcullis"), "name of the product";
+    0 "Name" "POS" text(NAME), "name of the product whose runtime API this is";
     1 "Version" "POS" text(VERSION), "version, beginning with the runtime API's it speaks";
     2 "Release_date" "POS" text(RELEASE_DATE), "date of the source";
     3 "Nbthread" "CGS" size(facts.threads), "worker threads";
