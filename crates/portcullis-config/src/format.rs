@@ -17,7 +17,6 @@ const LINE_WIDTH: usize = 100;
 /// # Errors
 /// When the text is not TOML; the spans are of the file with id 0.
 pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
-    let text = &text.replace("\r\n", "\n");
     let (_, diagnostics) = tree::parse(text, FileId(0));
     if !diagnostics.is_empty() {
         return Err(diagnostics);
@@ -256,6 +255,26 @@ mod tests {
     fn what_is_not_toml_is_an_error_and_nothing_is_written() {
         assert!(format("a = ").is_err());
         assert!(format(&format!("a = {}", "[".repeat(100_000))).is_err());
+    }
+
+    #[test]
+    fn line_ends_become_plain_but_not_inside_strings() {
+        assert_eq!(
+            fmt("# c\r\na=1 # x\r\n\r\n[t]\r\nb=2\r\n"),
+            "# c\na = 1  # x\n\n[t]\nb = 2\n"
+        );
+        assert_eq!(
+            fmt("a = \"\"\"x\r\ny\"\"\"\r\n"),
+            "a = \"\"\"x\r\ny\"\"\"\n"
+        );
+    }
+
+    #[test]
+    fn dotted_keys_and_quoted_headers_keep_their_meaning() {
+        assert_eq!(
+            fmt("a . b=1\nc.\"d e\"  =2\n[x . \"y z\"]\n"),
+            "a . b = 1\nc.\"d e\" = 2\n\n[x . \"y z\"]\n"
+        );
     }
 
     #[test]

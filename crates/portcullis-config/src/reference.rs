@@ -65,7 +65,7 @@ impl Page {
         for Later { path, description } in later {
             // Timeouts that can be overridden are those of the defaults; their table is not repeated.
             let title = format!("`{path}`");
-            if path.ends_with(".timeouts") && !path.starts_with("[defaults") {
+            if path.ends_with(".timeouts]") && !path.starts_with("[defaults") {
                 self.overrides(&title, description);
             } else {
                 self.section(&title, &path, description, 3);
@@ -218,7 +218,7 @@ fn kind(shape: &Shape) -> String {
         }
         Shape::Integer { min, max } => format!("integer {min} to {max}"),
         Shape::Boolean => "boolean".to_owned(),
-        Shape::List(inner) => format!("list of {}", kind(inner)),
+        Shape::List(inner) => format!("list: {}", kind(inner)),
         Shape::Map { key, value, .. } => format!(
             "table: {} to {}",
             key.trim_start_matches("an ").trim_start_matches("a "),
@@ -228,11 +228,18 @@ fn kind(shape: &Shape) -> String {
         Shape::AnyOf(shapes) => match shapes.as_slice() {
             // "one value may be written without brackets" is said once, above.
             [one, Shape::List(many)] if kind(one) == kind(many) => {
-                format!("list of {}", kind(many))
+                format!("list: {}", kind(many))
             }
-            shapes => shapes.iter().map(kind).collect::<Vec<_>>().join(" or "),
+            [one @ .., Shape::List(many)] if joined(one) == kind(many) => {
+                format!("{}; or a list of such", kind(many))
+            }
+            shapes => joined(shapes),
         },
     }
+}
+
+fn joined(shapes: &[Shape]) -> String {
+    shapes.iter().map(kind).collect::<Vec<_>>().join(" or ")
 }
 
 /// Doc text on one line.

@@ -123,10 +123,9 @@ fn file_excerpts<'a>(
     };
     let together = file.text.get(start..end).unwrap_or_default();
     if together.len() <= 64 << 10 && together.lines().all(|line| line.len() <= MAX_LINE) {
-        let marks = marks
-            .iter()
-            .zip(&lines)
-            .map(|((kind, span, label), line)| (*kind, clip(*span, line, start), *label));
+        let marks = marks.iter().zip(&lines).map(|((kind, span, label), line)| {
+            (*kind, clip(&file.text, *span, line, start), *label)
+        });
         let first_line = line_number(&file.text, start);
         return vec![Excerpt {
             name: &file.name,
@@ -150,20 +149,13 @@ fn window<'a>(
     label: &'a str,
     line: &Range<usize>,
 ) -> Excerpt<'a> {
-    let boundary = |mut at: usize| {
-        while !file.text.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
-    };
-    let start = boundary(
-        (span.start as usize)
-            .saturating_sub(MAX_LINE / 3)
-            .max(line.start),
-    );
-    let end = boundary((start + MAX_LINE).min(line.end));
+    let start = (span.start as usize)
+        .saturating_sub(MAX_LINE / 3)
+        .max(line.start);
+    let start = boundary(&file.text, start);
+    let end = boundary(&file.text, (start + MAX_LINE).min(line.end));
     let text = file.text.get(start..end).unwrap_or_default().to_owned();
-    let mark = clip(span, &(start..end), start);
+    let mark = clip(&file.text, span, &(start..end), start);
     Excerpt {
         name: &file.name,
         text,
@@ -172,11 +164,19 @@ fn window<'a>(
     }
 }
 
+/// The nearest boundary between characters at or before `at`: marks inside a character cannot be drawn.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len()))
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
 /// A span relative to `base`, ending with its first line.
-fn clip(span: Span, line: &Range<usize>, base: usize) -> Range<usize> {
-    let start = (span.start as usize).clamp(line.start, line.end);
-    let end = (span.end as usize).clamp(start, line.end);
-    start - base..end - base
+fn clip(text: &str, span: Span, line: &Range<usize>, base: usize) -> Range<usize> {
+    let start = boundary(text, (span.start as usize).clamp(line.start, line.end));
+    let end = boundary(text, (span.end as usize).clamp(start, line.end));
+    start - base..end.max(start) - base
 }
 
 fn line_range(text: &str, at: usize) -> Range<usize> {
@@ -252,4 +252,67 @@ fn one_json(diagnostic: &Diagnostic, sources: &SourceMap) -> Value {
         "notes": notes,
         "help": diagnostic.help,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn shown(text: &str, range: Range<usize>) -> String {
+        let mut sources = SourceMap::default();
+        let file = sources
+            .add("t.toml".to_owned(), PathBuf::new(), text.to_owned())
+            .unwrap();
+        let diagnostic = Diagnostic::error("code", "message").at(Span::new(file, range), "label");
+        render(&[diagnostic], &sources, false)
+    }
+
+    #[test]
+    fn marks_in_and_beyond_the_text_are_drawn_without_panic() {
+        let text = "a = \"\u{1a60}é\"\r\nb";
+        for start in 0..text.len() + 3 {
+            for end in start..text.len() + 3 {
+                assert!(shown(text, start..end).contains("label"));
+            }
+        }
+        assert!(shown("", 0..0).contains("t.toml:1:1"));
+    }
+
+    #[test]
+    fn of_a_long_line_only_the_part_around_the_mark_is_shown() {
+        let text = format!("a = \"{}x{}\"", "é".repeat(100_000), "é".repeat(100_000));
+        let shown = shown(&text, 200_005..200_006);
+        assert!(shown.len() < 2_000, "{} bytes", shown.len());
+        assert!(shown.contains('x'));
+    }
+
+    #[test]
+    fn beyond_a_hundred_the_rest_is_counted() {
+        let diagnostics = vec![Diagnostic::warning("code", "message"); 250];
+        assert!(render(&diagnostics, &SourceMap::default(), false).ends_with("and 150 more\n"));
+    }
+
+    #[test]
+    fn json_names_the_place_and_the_code() {
+        let mut sources = SourceMap::default();
+        let file = sources
+            .add(
+                "t.toml".to_owned(),
+                PathBuf::new(),
+                "a = 1\nb = 2\n".to_owned(),
+            )
+            .unwrap();
+        let diagnostic = Diagnostic::error("some-code", "message")
+            .at(Span::new(file, 6..7), "")
+            .help("help");
+        let json = to_json(&[diagnostic], &sources);
+        let expected = json!([{
+            "level": "error", "code": "some-code", "message": "message", "file": "t.toml", "line": 2, "column": 1,
+            "end_line": 2, "end_column": 2, "label": "", "notes": [], "help": "help",
+        }]);
+        assert_eq!(json, expected);
+    }
 }

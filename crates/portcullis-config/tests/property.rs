@@ -124,11 +124,10 @@ fn same_after_dump(config: &Config, text: &str) {
     assert_eq!(config.services.len(), again_config.services.len());
 }
 
-fn comments(text: &str) -> Vec<&str> {
-    text.lines()
-        .filter_map(|line| line.split_once('#'))
-        .map(|(_, comment)| comment.trim())
-        .collect()
+/// A text without what formatting may change: space, and commas at the end of arrays.
+fn bare(text: &str) -> String {
+    let ignored = |c: &char| c.is_whitespace() || *c == ',';
+    text.chars().filter(|c| !ignored(c)).collect()
 }
 
 /// Formatting twice is formatting once; comments and meaning stay.
@@ -139,7 +138,7 @@ fn check_format(text: &str) {
         once,
         "of {text:?}"
     );
-    assert_eq!(comments(&once), comments(text), "of {text:?}");
+    assert_eq!(bare(&once), bare(text), "of {text:?}");
     let (before, after) = (
         load_text("a", text, &Bytes(Vec::new())),
         load_text("a", &once, &Bytes(Vec::new())),
@@ -202,7 +201,7 @@ fn the_valid_file_is_valid() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -135,7 +135,7 @@ impl<'a> Context<'a> {
             .get(1..)
             .is_some_and(|rest| rest.starts_with(text));
         let start = span.start as usize + 1;
-        if plain && !range.is_empty() {
+        if plain && !range.is_empty() && text.get(range.clone()).is_some() {
             Span::new(span.file, start + range.start..start + range.end)
         } else {
             span
@@ -670,7 +670,16 @@ impl<T: Value> Value for Vec<Val<T>> {
         };
         match &node.kind {
             // Broken items are left out, not the list: the others still want checking.
-            Kind::Array(items) => Some(items.iter().filter_map(|node| item(node, cx)).collect()),
+            Kind::Array(items) => {
+                let mut list = Vec::new();
+                for node in items {
+                    if cx.diagnostics.is_full() {
+                        break;
+                    }
+                    list.extend(item(node, cx));
+                }
+                Some(list)
+            }
             _ => item(node, cx).map(|value| vec![value]),
         }
     }

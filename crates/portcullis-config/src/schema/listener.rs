@@ -17,7 +17,7 @@ section! {
         name: key String,
         /// One or more addresses: `"0.0.0.0:80"`, `"[::]:80"`, `":80"` (IPv6 and IPv4), `"unix:/run/x.sock"`.
         bind: required Vec<Val<Bind>>,
-        /// Permissions of its Unix sockets, as octal digits; what the process's umask leaves when absent.
+        /// Permissions of its Unix sockets, as octal digits; `"0660"` when absent.
         unix_mode: optional FileMode,
         /// How many connections the system may hold that are not accepted yet.
         backlog: default u64 [1..=65_535] = 4096,

@@ -25,7 +25,10 @@ impl FromStr for HostPattern {
             );
         }
         if let Some(suffix) = text.strip_prefix("*.") {
-            let suffix = dns_name(suffix)?;
+            let suffix = dns_name(suffix).map_err(|error| Invalid {
+                at: error.at.map(|at| at.start + 2..at.end + 2),
+                ..error
+            })?;
             return Ok(Self::Wildcard(suffix));
         }
         if text.contains('*') {

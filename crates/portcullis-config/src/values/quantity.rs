@@ -74,6 +74,10 @@ fn print_units(number: u64, units: &[(&str, u64)], smallest: &str) -> String {
             format!("0{smallest}")
         };
     }
+    // People write "60s", as the defaults do.
+    if smallest == "ms" && number == 60_000 {
+        return "60s".to_owned();
+    }
     let exact = units
         .iter()
         .filter(|(_, factor)| number.is_multiple_of(*factor))
@@ -278,10 +282,15 @@ impl FromStr for Rate {
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let per = format_duration(self.per);
-        let unit = per
-            .strip_prefix('1')
-            .filter(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
-        write!(f, "{}/{}", self.count, unit.unwrap_or(&per))
+        let unit = match per.as_str() {
+            "60s" => "m",
+            // "1s" is written "s", "10s" stays.
+            one => one
+                .strip_prefix('1')
+                .filter(|rest| rest.starts_with(char::is_alphabetic))
+                .unwrap_or(one),
+        };
+        write!(f, "{}/{unit}", self.count)
     }
 }
 
