@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::choice::word;
 use super::decode::not_yet;
 use super::{
     Context, FileMode, ListenerTimeouts, Out, RateLimit, Shape, Tls, Val, Value, choice, section,
@@ -194,7 +195,7 @@ impl Value for Protocol {
             cx.report(not_yet(&format!("the protocol \"{text}\""), node.span));
             return None;
         }
-        super::decode::word(node, &["http/1.1"], cx).map(|_| Self::Http1)
+        word(node, &["http/1.1"], cx).map(|_| Self::Http1)
     }
 
     fn write(&self) -> Out {

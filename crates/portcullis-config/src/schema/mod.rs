@@ -4,6 +4,7 @@
 //! the JSON Schema, the reference page and the dump. Checks that need more than one value are in `validate`.
 
 mod admin;
+mod choice;
 mod decode;
 mod describe;
 mod global;
@@ -11,12 +12,17 @@ mod health;
 mod limit;
 mod listener;
 mod log;
+mod meant;
 mod page;
+mod plain;
 mod pool;
+mod reader;
 mod rewrite;
 mod root;
 mod route;
+mod section;
 mod service;
+mod text;
 mod timeouts;
 mod tls;
 mod write;
@@ -40,11 +46,15 @@ pub use service::{Balance, Server, Service};
 pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownNames};
 
-pub(crate) use decode::{Context, Reader, Section, Text, Value, choice, section, text_value};
+pub(crate) use choice::choice;
+pub(crate) use decode::{Context, Section, Value};
 pub(crate) use describe::{Description, Field, Shape};
 pub(crate) use health::{check_host, check_target};
 pub(crate) use page::unreadable;
+pub(crate) use reader::Reader;
 pub(crate) use root::{Name, Root};
+pub(crate) use section::section;
+pub(crate) use text::{Text, text_value};
 pub(crate) use timeouts::Level as TimeoutLevel;
 pub(crate) use write::{Line, Out, key_literal, text_literal};
 
