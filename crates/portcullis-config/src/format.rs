@@ -1,7 +1,7 @@
 //! `portcullis fmt`: one way to lay out a file. Comments and meaning stay.
 //!
-//! Spaces around `=`, one blank line before a section, no spaces at line ends, keys not padded. Order is never changed, because
-//! comments and people follow it.
+//! Spaces around `=`, one blank line before a section, no spaces at line ends, comments of neighbouring lines below
+//! each other. Order is never changed, because comments and people follow it.
 
 use toml_edit::{Array, DocumentMut, InlineTable, Item, RawString, Table, Value};
 
@@ -31,7 +31,28 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     table(document.as_table_mut(), true);
     document.set_trailing(trailing);
     let formatted = document.to_string();
-    Ok(finish(&formatted))
+    Ok(finish(&align_comments(&formatted)))
+}
+
+/// Stands before a comment at the end of a line until it is known how far it moves. Not a character that TOML can hold.
+const MARK: char = '\u{1}';
+
+/// Puts the comments of lines that follow each other below each other, two spaces behind the longest.
+fn align_comments(text: &str) -> String {
+    let lines: Vec<&str> = text.split('\n').collect();
+    let in_one_run = |a: &&str, b: &&str| {
+        a.contains(MARK) && b.contains(MARK) && !a.starts_with('[') && !b.starts_with('[')
+    };
+    let mut aligned: Vec<String> = Vec::with_capacity(lines.len());
+    for run in lines.chunk_by(in_one_run) {
+        let code = |line: &&str| line.split(MARK).next().unwrap_or_default().chars().count();
+        let width = run.iter().map(code).max().unwrap_or(0);
+        aligned.extend(run.iter().map(|line| match line.split_once(MARK) {
+            Some((code, comment)) => format!("{code:width$}  {comment}"),
+            None => (*line).to_owned(),
+        }));
+    }
+    aligned.join("\n")
 }
 
 /// Nothing before the first line, one line break after the last.
@@ -107,7 +128,7 @@ fn comment_after(suffix: Option<&RawString>) -> String {
     if comment.is_empty() {
         String::new()
     } else {
-        format!("  {comment}")
+        format!("{MARK}{comment}")
     }
 }
 
@@ -229,6 +250,14 @@ mod tests {
     fn spacing_is_made_even_and_comments_stay() {
         let text = "\n\n# head\na=1   # one\n  b   =   \"x\"\n\n\n\n[ s ] # sec\n# c\nk={a=1,b=2}\nl=[1,2 ,3]\n[t]\n#end";
         let expected = "# head\na = 1  # one\nb = \"x\"\n\n[ s ]  # sec\n# c\nk = { a = 1, b = 2 }\nl = [1, 2, 3]\n\n[t]\n#end\n";
+        assert_eq!(fmt(text), expected);
+    }
+
+    #[test]
+    fn comments_of_neighbouring_lines_are_below_each_other() {
+        let text = "[t] # table\na = 1 # one\nlonger = 'é' # two\nb = 2\nc = 3 # alone\n";
+        let expected =
+            "[t]  # table\na = 1         # one\nlonger = 'é'  # two\nb = 2\nc = 3  # alone\n";
         assert_eq!(fmt(text), expected);
     }
 
