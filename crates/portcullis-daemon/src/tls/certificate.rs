@@ -55,11 +55,18 @@ pub(crate) fn read(
         Ok(bytes) => return Some(bytes),
         Err(cause) => cause,
     };
-    let diagnostic = Diagnostic::error("unreadable-file", format!("cannot read {what} `{}`: {cause}", path.display()));
-    let diagnostic = diagnostic.at(span, "named here");
-    findings.push(match cause.kind() {
-        io::ErrorKind::PermissionDenied => diagnostic.help("let the user that runs portcullis read it"),
-        _ => diagnostic,
+    let (reason, help) = match cause.kind() {
+        io::ErrorKind::NotFound => ("there is no such file".to_owned(), None),
+        io::ErrorKind::PermissionDenied => {
+            ("permission denied".to_owned(), Some("let the user that runs portcullis read it"))
+        }
+        _ => (cause.to_string(), None),
+    };
+    let message = format!("cannot read {what} `{}`: {reason}", path.display());
+    let diagnostic = Diagnostic::error("unreadable-file", message).at(span, "named here");
+    findings.push(match help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
     });
     None
 }
