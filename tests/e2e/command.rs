@@ -1,7 +1,7 @@
 //! The command line: every verb, its output, its exit code.
 
 use portcullis_harness::{
-    Authority, Client, Origin, Setup, binary, eventually, ok, repository, run, run_bounded,
+    Authority, Client, Origin, Setup, binary, eventually, ok, repository, run,
 };
 use std::process::{Command, Stdio};
 
@@ -351,20 +351,4 @@ fn the_shipped_default_is_sound() {
 fn reload_without_a_running_proxy_says_so() {
     let said = Setup::new().run(GOOD, &["reload"]).expect(1);
     assert!(said.err.contains("admin.sock"), "{}", said.err);
-}
-
-#[test]
-fn the_examples_and_the_default_are_formatted() {
-    let mut files: Vec<_> = std::fs::read_dir(repository().join("config/examples"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.retain(|path| path.extension().is_some_and(|end| end == "toml"));
-    files.push(repository().join("config/portcullis.toml"));
-    run_bounded(
-        Setup::new().command(&["fmt", "--check"]).args(files),
-        b"",
-        portcullis_harness::PATIENCE,
-    )
-    .expect(0);
 }

@@ -130,28 +130,19 @@ impl Stage {
         parts.join("\"")
     }
 
-    fn value(&mut self, value: &str, section: &str, key: &str, before: &str) -> String {
-        let is_bind = key == "bind" || before.trim_end().ends_with("bind =");
-        let is_server = section.starts_with("service.")
-            && (key == "servers")
-            && !before.trim_end().ends_with("name =");
-        if is_bind {
-            return self.bind(value);
+    fn value(&mut self, value: &str, section: &str, line_key: &str, before: &str) -> String {
+        let inner = before.trim_end().strip_suffix('=').map(str::trim_end);
+        let inner = inner.and_then(|text| text.rsplit([' ', '{', ',']).next());
+        let key = inner.filter(|key| !key.is_empty()).unwrap_or(line_key);
+        let is_server = section.starts_with("service.") && line_key == "servers";
+        match key {
+            "bind" => self.bind(value),
+            "servers" | "address" if is_server => self.server(value),
+            "path" if section == "admin" => "@dir@/admin.sock".to_owned(),
+            "cert" | "key" | "ca" | "body_file" => self.file(value),
+            _ if section == "errors" && value.contains('.') => self.file(value),
+            _ => value.to_owned(),
         }
-        if is_server {
-            return self.server(value);
-        }
-        if section == "admin" && value.starts_with('/') && value.ends_with(".sock") {
-            return "@dir@/admin.sock".to_owned();
-        }
-        if [".pem", ".crt", ".key", ".html", ".json", ".txt"]
-            .iter()
-            .any(|end| value.ends_with(end))
-            && !value.starts_with("http")
-        {
-            return self.file(value);
-        }
-        value.to_owned()
     }
 
     fn bind(&mut self, value: &str) -> String {
@@ -266,10 +257,9 @@ impl Stage {
             if let Ok(status) = expected.parse::<u16>() {
                 assert_eq!(response.status, status, "{told}");
             } else if let Some(part) = expected.strip_prefix("body: ") {
-                assert!(
-                    response.text().contains(part),
-                    "the body lacks {part:?}: {told}"
-                );
+                // Names of fields have no case.
+                let (body, part) = (response.text().to_lowercase(), part.to_lowercase());
+                assert!(body.contains(&part), "the body lacks {part:?}: {told}");
             } else {
                 let (name, value) = expected
                     .split_once(": ")

@@ -43,6 +43,14 @@ fn busy() -> (Proxy, Origin) {
         ),
         (204, 429)
     );
+    // A request is counted once its answer has left, which a fast client may see first.
+    eventually("six requests are counted", || {
+        let rows = proxy.admin("show stat");
+        let row = rows
+            .lines()
+            .find(|line| line.starts_with("web,FRONTEND,"))?;
+        (row.split(',').nth(48) == Some("6")).then_some(())
+    });
     (proxy, origin)
 }
 

@@ -154,15 +154,11 @@ fn state_is_carried_by_name() {
         Some("MAINT"),
         "what an operator has set stays"
     );
-    let service = rows
-        .lines()
-        .find(|line| line.starts_with("app,BACKEND,"))
-        .unwrap();
-    assert_eq!(
-        service.split(',').nth(7),
-        Some("3"),
-        "counters go on: {service}"
-    );
+    eventually("the service's counter goes on to three", || {
+        let rows = proxy.admin("show stat");
+        let service = rows.lines().find(|line| line.starts_with("app,BACKEND,"))?;
+        (service.split(',').nth(7) == Some("3")).then_some(())
+    });
 }
 
 #[test]
