@@ -11,6 +11,13 @@ pub(super) struct File {
 }
 
 impl File {
+    /// Whether a module doc stands at its head, before everything but attributes.
+    fn opens_with_doc(&self) -> bool {
+        let lines = self.text.lines().map(str::trim);
+        let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with("#!["));
+        lines.next().is_some_and(|line| line.starts_with("//!"))
+    }
+
     /// A file of a crate's tests, whose name says what it is, and which may do what the product may not.
     fn is_test(&self) -> bool {
         let within = self.path.starts_with("crates/");
@@ -137,7 +144,7 @@ fn gather(root: &Path, folder: &Path, files: &mut Vec<File>) -> Result<()> {
 pub(super) fn judge(files: &[File]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for file in files {
-        if !file.is_test() && !file.text.trim_start().starts_with("//!") {
+        if !file.is_test() && !file.opens_with_doc() {
             findings.push(Finding::new(
                 &file.path,
                 "has no module doc (`//!`) at its head",
