@@ -260,3 +260,74 @@ service = "app"
 [service.app]
 servers = ["@app@"]
 "#;
+
+#[test]
+fn a_route_may_have_its_own_limit() {
+    let origin = Origin::echo();
+    let config = r#"
+[listener.web]
+bind = "127.0.0.1:@web@"
+limits = { body = "1KiB" }
+[[route]]
+path = "/upload"
+service = "app"
+body_limit = "2KiB"
+[[route]]
+service = "app"
+[service.app]
+servers = ["@app@"]
+"#;
+    let proxy = Proxy::start(config, &[("app", origin.address())]);
+    for (path, length, status) in [
+        ("/", 1025, 413),
+        ("/upload", 2048, 200),
+        ("/upload", 2049, 413),
+    ] {
+        let mut client = proxy.connect("web");
+        let body = "x".repeat(length);
+        let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n");
+        let _ = client.try_send(head + &body);
+        assert_eq!(client.response().status, status, "{length} bytes to {path}");
+    }
+}
+
+#[test]
+fn a_small_body_nobody_read_leaves_the_connection_in_use() {
+    let config = r#"
+[listener.web]
+bind = "127.0.0.1:@web@"
+[[route]]
+respond = { status = 403, body = "no" }
+"#;
+    let proxy = Proxy::start(config, &[]);
+    let mut client = proxy.connect("web");
+    for _ in 0..3 {
+        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+        assert_eq!(client.response().status, 403);
+        client.send(
+            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n",
+        );
+        assert_eq!(client.response().status, 403, "the two stay in step");
+    }
+}
+
+#[test]
+fn a_large_body_nobody_reads_closes_the_connection_after_the_answer() {
+    let config = r#"
+[listener.web]
+bind = "127.0.0.1:@web@"
+[[route]]
+respond = { status = 403, body = "no" }
+"#;
+    let proxy = Proxy::start(config, &[]);
+    let mut client = proxy.connect("web");
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n");
+    let response = client.response();
+    assert_eq!((response.status, response.text().as_str()), (403, "no"));
+    let chunk = [b'x'; 65536];
+    // Whether by a reset or by an end, the proxy does not swallow a hundred megabytes.
+    let swallowed = (0..1500)
+        .take_while(|_| client.try_send(chunk).is_ok())
+        .count();
+    assert!(swallowed < 1500, "the proxy read everything");
+}

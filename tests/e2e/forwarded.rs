@@ -155,3 +155,23 @@ fn a_trusted_proxys_request_id_is_kept_when_told_to() {
     let request = seen(listener, "127.0.0.5", "X-Request-Id: abc-123\r\n");
     assert_eq!(request.fields.one("x-request-id"), Some("abc-123"));
 }
+
+#[test]
+fn the_client_is_told_the_id_of_its_request() {
+    let origin = Origin::echo();
+    let proxy = Proxy::start(&config(""), &[("app", origin.address())]);
+    let mut client = proxy.connect("web");
+    let told: Vec<String> = (0..2)
+        .map(|_| {
+            client
+                .get("a", "/")
+                .fields
+                .one("x-request-id")
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_ne!(told[0], told[1]);
+    let seen = origin.requests();
+    assert_eq!(seen[0].fields.one("x-request-id"), Some(told[0].as_str()));
+}

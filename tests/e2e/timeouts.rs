@@ -284,3 +284,18 @@ timeouts = { response_header = "60s" }
     let proxy = Proxy::start(config, &[("app", origin.address())]);
     assert_eq!(proxy.connect("web").get("a", "/quick").status, 504);
 }
+
+#[test]
+fn an_upload_slower_than_allowed_gets_408() {
+    let origin = Origin::echo();
+    // The grace of the rate is five seconds, so this test takes them.
+    let timeouts = "client_body_idle = \"2s\"\nclient_body_rate = \"10KB/s\"";
+    let proxy = Proxy::start(&config(timeouts), &[("app", origin.address())]);
+    let mut client = proxy.connect("web");
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    while client.try_send("x").is_ok() && !proxy.output().contains("client_body_rate") {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(client.response().status, 408);
+    deadline_of(&proxy, "client_body_rate");
+}

@@ -18,10 +18,11 @@ impl File {
         lines.next().is_some_and(|line| line.starts_with("//!"))
     }
 
-    /// A file of a crate's tests, whose name says what it is, and which may do what the product may not.
+    /// A file of a crate's tests, or a fuzz target, whose name says what it is, and which may do what the product may not.
     fn is_test(&self) -> bool {
-        let within = self.path.starts_with("crates/");
-        within && (self.path.ends_with("/tests.rs") || self.path.contains("/tests/"))
+        let in_crate = self.path.starts_with("crates/");
+        let is_named_so = self.path.ends_with("/tests.rs") || self.path.contains("/tests/");
+        (in_crate && is_named_so) || self.path.contains("/fuzz_targets/")
     }
 }
 
