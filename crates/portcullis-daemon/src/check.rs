@@ -43,7 +43,9 @@ impl Checked {
     /// Whether it can be used.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        self.plan.is_some() && self.tls.is_some() && !self.diagnostics.iter().any(Diagnostic::is_error)
+        self.plan.is_some()
+            && self.tls.is_some()
+            && !self.diagnostics.iter().any(Diagnostic::is_error)
     }
 
     /// Makes errors of warnings.
@@ -73,8 +75,13 @@ pub(crate) fn check_after(source: &ConfigSource, previous: Option<&Store>) -> Ch
         ConfigSource::File(path) => portcullis_config::load(path, &loader),
         ConfigSource::Text { name, text } => portcullis_config::load_text(name, text, &loader),
     };
-    let mut checked =
-        Checked { config: loaded.config, plan: None, sources: loaded.sources, diagnostics: loaded.diagnostics, tls: None };
+    let mut checked = Checked {
+        config: loaded.config,
+        plan: None,
+        sources: loaded.sources,
+        diagnostics: loaded.diagnostics,
+        tls: None,
+    };
     checked.compile(previous, &loader);
     checked
 }
@@ -95,11 +102,15 @@ impl Checked {
 
 /// What `threads = "auto"` means here: as many as may run at once, cgroup quotas reckoned.
 fn machine() -> Machine {
-    Machine { threads: std::thread::available_parallelism().map_or(1, usize::from) }
+    Machine {
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+    }
 }
 
 fn seconds_since_1970() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
@@ -109,9 +120,12 @@ fn conflicts(plan: &Plan) -> Vec<Diagnostic> {
     for listener in &plan.listeners {
         for bind in &listener.binds {
             let conflict = match bind {
-                Bind::Tcp { address, .. } => {
-                    plan.process.admin_http.as_ref().filter(|http| overlap(*address, http.bind)).map(|_| address.to_string())
-                }
+                Bind::Tcp { address, .. } => plan
+                    .process
+                    .admin_http
+                    .as_ref()
+                    .filter(|http| overlap(*address, http.bind))
+                    .map(|_| address.to_string()),
                 Bind::Unix { path, .. } => plan
                     .process
                     .admin_socket
@@ -146,11 +160,15 @@ mod tests {
 
     #[test]
     fn wildcards_overlap_with_every_address_of_their_port() {
-        let overlaps = |one: &str, other: &str| overlap(one.parse().unwrap(), other.parse().unwrap());
+        let overlaps =
+            |one: &str, other: &str| overlap(one.parse().unwrap(), other.parse().unwrap());
         assert!(overlaps("0.0.0.0:80", "127.0.0.1:80"));
         assert!(overlaps("127.0.0.1:80", "127.0.0.1:80"));
         assert!(!overlaps("127.0.0.1:80", "127.0.0.2:80"));
         assert!(!overlaps("127.0.0.1:80", "127.0.0.1:81"));
-        assert!(!overlaps("127.0.0.1:0", "127.0.0.1:0"), "port 0 is another one each time");
+        assert!(
+            !overlaps("127.0.0.1:0", "127.0.0.1:0"),
+            "port 0 is another one each time"
+        );
     }
 }

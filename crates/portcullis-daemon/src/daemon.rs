@@ -29,6 +29,8 @@ impl Daemon {
         if self.reloads.send(answer).await.is_err() {
             return Arc::new(Report::stopping());
         }
-        report.await.unwrap_or_else(|_| Arc::new(Report::stopping()))
+        report
+            .await
+            .unwrap_or_else(|_| Arc::new(Report::stopping()))
     }
 }

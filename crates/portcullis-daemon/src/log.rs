@@ -22,9 +22,18 @@ pub(crate) fn start() {
     let (filter, handle) = reload::Layer::new(targets(LevelFilter::INFO));
     let registry = tracing_subscriber::registry().with(filter);
     let started = if io::stderr().is_terminal() {
-        registry.with(fmt::layer().with_writer(io::stderr).with_target(false)).try_init()
+        registry
+            .with(fmt::layer().with_writer(io::stderr).with_target(false))
+            .try_init()
     } else {
-        registry.with(fmt::layer().json().flatten_event(true).with_writer(io::stderr)).try_init()
+        registry
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_writer(io::stderr),
+            )
+            .try_init()
     };
     if started.is_ok() {
         let _ = LEVEL.set(handle);
@@ -34,14 +43,21 @@ pub(crate) fn start() {
 /// Sets the least severe level that is written: `error`, `warn`, `info`, `debug` or `trace`; other words count as `info`.
 pub(crate) fn set_level(level: &str) {
     if let Some(handle) = LEVEL.get() {
-        let _ = handle.modify(|filter| *filter = targets(level.parse().unwrap_or(LevelFilter::INFO)));
+        let _ =
+            handle.modify(|filter| *filter = targets(level.parse().unwrap_or(LevelFilter::INFO)));
     }
 }
 
 /// Ours at the level asked for; the libraries beneath us say only what is wrong, unless everything is asked for.
 fn targets(level: LevelFilter) -> Targets {
-    let libraries = if level == LevelFilter::TRACE { LevelFilter::DEBUG } else { level.min(LevelFilter::WARN) };
-    Targets::new().with_default(libraries).with_target("portcullis", level)
+    let libraries = if level == LevelFilter::TRACE {
+        LevelFilter::DEBUG
+    } else {
+        level.min(LevelFilter::WARN)
+    };
+    Targets::new()
+        .with_default(libraries)
+        .with_target("portcullis", level)
 }
 
 /// Lets something through at most once in a period and counts what it held back meanwhile. Shared by threads.
@@ -56,7 +72,11 @@ pub(crate) struct Occasionally {
 impl Occasionally {
     /// A guard that lets through one in `period`.
     pub(crate) const fn every(period: Duration) -> Self {
-        Self { period, next: AtomicU64::new(0), held_back: AtomicU64::new(0) }
+        Self {
+            period,
+            next: AtomicU64::new(0),
+            held_back: AtomicU64::new(0),
+        }
     }
 
     /// Whether one may pass at `now`; if so, the number held back since the last one that passed.
@@ -64,7 +84,10 @@ impl Occasionally {
         let next = self.next.load(Ordering::Relaxed);
         let later = now.plus(self.period).as_nanos();
         if now.as_nanos() < next
-            || self.next.compare_exchange(next, later, Ordering::Relaxed, Ordering::Relaxed).is_err()
+            || self
+                .next
+                .compare_exchange(next, later, Ordering::Relaxed, Ordering::Relaxed)
+                .is_err()
         {
             self.held_back.fetch_add(1, Ordering::Relaxed);
             return None;

@@ -42,7 +42,9 @@ pub(crate) enum Report {
 impl Report {
     /// The answer of a process that is about to end.
     pub(crate) fn stopping() -> Self {
-        Self::Rejected { reasons: "the process is stopping".to_owned() }
+        Self::Rejected {
+            reasons: "the process is stopping".to_owned(),
+        }
     }
 
     /// Whether what runs is now what the text says.
@@ -54,12 +56,21 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Reloaded { changes, warnings, kept } => {
+            Self::Reloaded {
+                changes,
+                warnings,
+                kept,
+            } => {
                 f.write_str(warnings)?;
                 for change in changes {
                     writeln!(f, "{change}")?;
                 }
-                write!(f, "reloaded: {}, {} kept", counted(changes.len(), "change"), counted(*kept as usize, "connection"))
+                write!(
+                    f,
+                    "reloaded: {}, {} kept",
+                    counted(changes.len(), "change"),
+                    counted(*kept as usize, "connection")
+                )
             }
             Self::Unchanged => f.write_str("unchanged: the configuration in force says the same"),
             Self::Rejected { reasons } => {
@@ -93,7 +104,9 @@ impl Process {
         let checking = tokio::task::spawn_blocking(move || check_after(&source, Some(&store)));
         let report = match checking.await {
             Ok(checked) => self.take_over(checked),
-            Err(error) => Report::Rejected { reasons: format!("loading the configuration failed: {error}") },
+            Err(error) => Report::Rejected {
+                reasons: format!("loading the configuration failed: {error}"),
+            },
         };
         self.count(&report);
         self.notifier.ready(&self.status());
@@ -110,7 +123,14 @@ impl Process {
         }
         let usable = checked.is_usable();
         let text = checked.render(false);
-        let Checked { plan: Some(plan), tls: Some(store), .. } = checked else { return reject(text) };
+        let Checked {
+            plan: Some(plan),
+            tls: Some(store),
+            ..
+        } = checked
+        else {
+            return reject(text);
+        };
         if !usable {
             return reject(text);
         }
@@ -125,24 +145,47 @@ impl Process {
 
     fn is_unchanged(&self, plan: &Plan, store: &Store) -> bool {
         let old = &self.daemon.snapshot().plan;
-        old.fingerprint == plan.fingerprint && self.store.same_as(store) && has_same_content(old, plan)
+        old.fingerprint == plan.fingerprint
+            && self.store.same_as(store)
+            && has_same_content(old, plan)
     }
 
     fn prepare(&self, plan: Plan, store: Store, warnings: String) -> Result<Prepared, String> {
         let old = &self.daemon.snapshot().plan;
-        let sockets = self.sockets.prepare(&plan, self.workers.count()).map_err(|errors| {
-            errors.iter().map(|error| format!("error: {error}\n")).collect::<String>()
-        })?;
+        let sockets = self
+            .sockets
+            .prepare(&plan, self.workers.count())
+            .map_err(|errors| {
+                errors
+                    .iter()
+                    .map(|error| format!("error: {error}\n"))
+                    .collect::<String>()
+            })?;
         let log = other_log(&old.access_log, &plan.access_log)
             .map_err(|error| format!("error: the access log cannot be opened: {error}\n"))?;
-        Ok(Prepared { plan, store, sockets, log, warnings })
+        Ok(Prepared {
+            plan,
+            store,
+            sockets,
+            log,
+            warnings,
+        })
     }
 
     /// The point of no return, and the only place that swaps.
     fn swap(&mut self, prepared: Prepared) -> Report {
-        let Prepared { plan, store, sockets, log: output, warnings } = prepared;
+        let Prepared {
+            plan,
+            store,
+            sockets,
+            log: output,
+            warnings,
+        } = prepared;
         let (plan, store, old) = (Arc::new(plan), Arc::new(store), self.daemon.snapshot());
-        let live = Arc::new(old.live.carry_over(&old.plan, &plan, self.daemon.clock.now()));
+        let live = Arc::new(
+            old.live
+                .carry_over(&old.plan, &plan, self.daemon.clock.now()),
+        );
         let changes = self.describe(&old.plan, &plan, &store);
         self.daemon.snapshots.swap(Arc::clone(&plan), live);
 
@@ -150,7 +193,9 @@ impl Process {
         self.store = store;
         self.open_and_close(sockets);
         for listener in revised {
-            self.workers.tell(|| Command::Revise { listener: Arc::clone(&listener) });
+            self.workers.tell(|| Command::Revise {
+                listener: Arc::clone(&listener),
+            });
         }
         if let Some(output) = output {
             self.access_log.switch(output);
@@ -159,13 +204,19 @@ impl Process {
         let snapshot = self.daemon.snapshot();
         self.resolver.apply(&snapshot);
         self.probes.apply(&snapshot);
-        Report::Reloaded { changes, warnings, kept: snapshot.live.process.connections().open() }
+        Report::Reloaded {
+            changes,
+            warnings,
+            kept: snapshot.live.process.connections().open(),
+        }
     }
 
     fn describe(&self, old: &Plan, new: &Plan, store: &Store) -> Vec<String> {
         let mut changes: Vec<String> = diff(old, new).iter().map(ToString::to_string).collect();
         for listener in store.changed_from(&self.store) {
-            changes.push(format!("listener `{listener}`: certificates or rules about client certificates changed"));
+            changes.push(format!(
+                "listener `{listener}`: certificates or rules about client certificates changed"
+            ));
         }
         changes
     }
@@ -186,7 +237,11 @@ impl Process {
                     door.replace(rules);
                     door
                 }
-                None => Arc::new(Door::new(Arc::clone(live), Arc::clone(&snapshot.live.process), rules)),
+                None => Arc::new(Door::new(
+                    Arc::clone(live),
+                    Arc::clone(&snapshot.live.process),
+                    rules,
+                )),
             };
             self.doors.insert(Arc::clone(&listener.name), door);
         }
@@ -203,8 +258,15 @@ impl Process {
         for step in steps {
             match step {
                 Step::Close { key } => self.workers.tell(|| Command::Close { key: key.clone() }),
-                Step::Serve { listener, key, address, sockets } => {
-                    let Some(door) = self.doors.get(&listener) else { continue };
+                Step::Serve {
+                    listener,
+                    key,
+                    address,
+                    sockets,
+                } => {
+                    let Some(door) = self.doors.get(&listener) else {
+                        continue;
+                    };
                     self.workers.serve(door, &key, sockets);
                     tracing::info!(%listener, %address, "listening");
                 }
@@ -215,7 +277,9 @@ impl Process {
     fn count(&self, report: &Report) {
         let snapshot = self.daemon.snapshot();
         let result = match report {
-            Report::Reloaded { changes, warnings, .. } => {
+            Report::Reloaded {
+                changes, warnings, ..
+            } => {
                 if !warnings.is_empty() {
                     tracing::warn!("{}", warnings.trim_end());
                 }
@@ -230,12 +294,18 @@ impl Process {
                 ReloadResult::Unchanged
             }
             Report::Rejected { reasons } => {
-                tracing::error!("configuration rejected, the old one stays in force\n{}", reasons.trim_end());
+                tracing::error!(
+                    "configuration rejected, the old one stays in force\n{}",
+                    reasons.trim_end()
+                );
                 ReloadResult::Rejected
             }
         };
         let now = self.daemon.clock.wall_nanos(self.daemon.clock.now());
-        snapshot.live.process.reloaded(result, now, snapshot.plan.fingerprint);
+        snapshot
+            .live
+            .process
+            .reloaded(result, now, snapshot.plan.fingerprint);
     }
 }
 
@@ -255,7 +325,8 @@ fn fixed_for_life(old: &Plan, new: &Plan) -> Vec<Diagnostic> {
     .filter(|(_, differs)| *differs)
     .map(|(key, _)| {
         let message = format!("`{key}` cannot change while the process runs");
-        Diagnostic::error("restart-needed", message).help("restart portcullis, or take the change back")
+        Diagnostic::error("restart-needed", message)
+            .help("restart portcullis, or take the change back")
     })
     .collect()
 }
@@ -263,7 +334,10 @@ fn fixed_for_life(old: &Plan, new: &Plan) -> Vec<Diagnostic> {
 /// Whether bodies read from files are the same, which the fingerprint does not cover.
 fn has_same_content(old: &Plan, new: &Plan) -> bool {
     let pages = |plan: &Plan| -> Vec<_> {
-        plan.error_pages.iter().map(|(status, page)| (*status, Arc::clone(&page.body))).collect()
+        plan.error_pages
+            .iter()
+            .map(|(status, page)| (*status, Arc::clone(&page.body)))
+            .collect()
     };
     let bodies = |plan: &Plan| -> Vec<_> {
         let body = |route: &portcullis_plan::plan::Route| match &route.action {
@@ -277,7 +351,11 @@ fn has_same_content(old: &Plan, new: &Plan) -> bool {
 
 /// The new target of the access log, opened, if it is another one.
 fn other_log(old: &LogPlan, new: &LogPlan) -> std::io::Result<Option<Output>> {
-    if old.to == new.to { Ok(None) } else { AccessLog::prepare(&new.to).map(Some) }
+    if old.to == new.to {
+        Ok(None)
+    } else {
+        AccessLog::prepare(&new.to).map(Some)
+    }
 }
 
 /// Whether a diagnostic is worth a line in the program log at start.
@@ -291,11 +369,23 @@ mod tests {
 
     #[test]
     fn a_report_ends_with_a_line_that_sums_it_up() {
-        let report = Report::Reloaded { changes: vec!["route `a` added".to_owned()], warnings: String::new(), kept: 2 };
-        assert_eq!(report.to_string(), "route `a` added\nreloaded: 1 change, 2 connections kept");
+        let report = Report::Reloaded {
+            changes: vec!["route `a` added".to_owned()],
+            warnings: String::new(),
+            kept: 2,
+        };
+        assert_eq!(
+            report.to_string(),
+            "route `a` added\nreloaded: 1 change, 2 connections kept"
+        );
         assert!(report.is_success());
-        let rejected = Report::Rejected { reasons: "error: no\n".to_owned() };
-        assert_eq!(rejected.to_string(), "error: no\nrejected: everything stays as it was");
+        let rejected = Report::Rejected {
+            reasons: "error: no\n".to_owned(),
+        };
+        assert_eq!(
+            rejected.to_string(),
+            "error: no\nrejected: everything stays as it was"
+        );
         assert!(!rejected.is_success());
         assert!(Report::Unchanged.is_success());
     }

@@ -101,7 +101,9 @@ impl Workers {
                 }
                 Err(error) => drop(begun.send(Err(error))),
             };
-            let handle = std::thread::Builder::new().name(format!("worker-{index}")).spawn(thread)?;
+            let handle = std::thread::Builder::new()
+                .name(format!("worker-{index}"))
+                .spawn(thread)?;
             // A runtime that cannot be made is an error of the start and not a dead thread.
             beginning.recv().map_err(io::Error::other)??;
             threads.push(Thread { commands, handle });
@@ -125,7 +127,11 @@ impl Workers {
     /// Gives each worker its socket of an address.
     pub(crate) fn serve(&self, door: &Arc<Door>, key: &Key, sockets: Vec<Listening>) {
         for (thread, socket) in self.0.iter().zip(sockets) {
-            let _ = thread.commands.send(Command::Serve { door: Arc::clone(door), key: key.clone(), socket });
+            let _ = thread.commands.send(Command::Serve {
+                door: Arc::clone(door),
+                key: key.clone(),
+                socket,
+            });
         }
     }
 
@@ -153,7 +159,10 @@ impl Workers {
 
 /// A runtime for one thread, and for tasks that never leave it.
 pub(crate) fn runtime() -> io::Result<LocalRuntime> {
-    tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build_local(LocalOptions::default())
+    tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build_local(LocalOptions::default())
 }
 
 async fn work<L: LogSink + 'static>(
@@ -165,7 +174,10 @@ async fn work<L: LogSink + 'static>(
 ) {
     let worker = Worker::new(id, snapshots, clock, Box::new(log));
     tokio::task::spawn_local(Rc::clone(&worker).maintain());
-    let mut loops = Loops { worker, open: BTreeMap::new() };
+    let mut loops = Loops {
+        worker,
+        open: BTreeMap::new(),
+    };
     while let Some(command) = inbox.recv().await {
         loops.obey(command);
     }
@@ -184,7 +196,9 @@ impl Loops {
             Command::Close { key } => self.close(&key),
             Command::Revise { listener } => self.worker.close_listener(&listener),
             Command::Drain => {
-                std::mem::take(&mut self.open).values().for_each(|close| close.notify_one());
+                std::mem::take(&mut self.open)
+                    .values()
+                    .for_each(|close| close.notify_one());
                 self.worker.drain();
             }
             Command::Report(answer) => {
@@ -207,7 +221,12 @@ impl Loops {
             }
         };
         let close = Rc::new(Notify::new());
-        tokio::task::spawn_local(accept_loop(socket, door, Rc::clone(&self.worker), Rc::clone(&close)));
+        tokio::task::spawn_local(accept_loop(
+            socket,
+            door,
+            Rc::clone(&self.worker),
+            Rc::clone(&close),
+        ));
         self.open.insert(key, close);
     }
 

@@ -16,7 +16,13 @@ use clap::{Args, Parser, Subcommand};
 )]
 pub(crate) struct Cli {
     /// Configuration file; else /etc/portcullis/portcullis.toml, else ./portcullis.toml.
-    #[arg(short, long, global = true, value_name = "FILE", env = "PORTCULLIS_CONFIG")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "PORTCULLIS_CONFIG"
+    )]
     pub(crate) config: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -24,7 +24,14 @@ impl Process {
         self.daemon.snapshot().live.process.drain();
         self.notifier.stopping("draining", patience);
         self.workers.tell(|| Command::Drain);
-        let Self { daemon, workers, sockets, access_log, notifier, .. } = self;
+        let Self {
+            daemon,
+            workers,
+            sockets,
+            access_log,
+            notifier,
+            ..
+        } = self;
         // Unix socket files go now; TCP ports are free for a successor.
         drop(sockets);
 
@@ -32,7 +39,9 @@ impl Process {
         let exit = loop {
             let mut busy = workers.busy().await;
             // Those in their handshake are known to nobody else.
-            busy.connections = busy.connections.max(daemon.snapshot().live.process.connections().open() as usize);
+            busy.connections = busy
+                .connections
+                .max(daemon.snapshot().live.process.connections().open() as usize);
             let now = Instant::now();
             if busy.is_over() {
                 break Exit::Clean;
@@ -43,7 +52,11 @@ impl Process {
             }
             if now >= say {
                 say = now + SAY;
-                let text = format!("draining: {}, {} s left", waited_for(busy), (deadline - now).as_secs());
+                let text = format!(
+                    "draining: {}, {} s left",
+                    waited_for(busy),
+                    (deadline - now).as_secs()
+                );
                 tracing::info!("{text}");
                 notifier.status(&text);
             }
@@ -69,8 +82,13 @@ fn waited_for(busy: Busy) -> String {
         1 => Some(format!("1 {noun}")),
         _ => Some(format!("{count} {noun}s")),
     };
-    let parts: Vec<String> =
-        [counted(busy.exchanges, "request"), counted(busy.tunnels, "tunnel")].into_iter().flatten().collect();
+    let parts: Vec<String> = [
+        counted(busy.exchanges, "request"),
+        counted(busy.tunnels, "tunnel"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     if parts.is_empty() {
         return counted(busy.connections, "connection").unwrap_or_else(|| "nothing".to_owned());
     }
@@ -83,7 +101,11 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_is_said_in_words() {
-        let busy = |connections, exchanges, tunnels| Busy { connections, exchanges, tunnels };
+        let busy = |connections, exchanges, tunnels| Busy {
+            connections,
+            exchanges,
+            tunnels,
+        };
         assert_eq!(waited_for(busy(4, 3, 1)), "3 requests, 1 tunnel");
         assert_eq!(waited_for(busy(4, 0, 2)), "2 tunnels");
         assert_eq!(waited_for(busy(1, 0, 0)), "1 connection");

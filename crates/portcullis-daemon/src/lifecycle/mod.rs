@@ -106,7 +106,9 @@ async fn control(options: Options) -> Exit {
         return Exit::Failed;
     };
     let (reloads, mut asked) = mpsc::channel(16);
-    let Some(started) = start::start(options, reloads).await else { return Exit::Failed };
+    let Some(started) = start::start(options, reloads).await else {
+        return Exit::Failed;
+    };
     let start::Started { mut process, admin } = started;
     process.serve(&mut signals, &mut asked).await;
     let exit = process.drain(&mut signals).await;
@@ -160,6 +162,10 @@ impl Process {
     /// How things are, for the service manager.
     pub(crate) fn status(&self) -> String {
         let plan = &self.daemon.snapshot().plan;
-        format!("serving, {} listeners, {} servers", plan.listeners.len(), plan.servers.len())
+        format!(
+            "serving, {} listeners, {} servers",
+            plan.listeners.len(),
+            plan.servers.len()
+        )
     }
 }

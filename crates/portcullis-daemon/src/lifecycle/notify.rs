@@ -19,20 +19,28 @@ impl Notifier {
 
     /// We serve.
     pub(crate) fn ready(&self, status: &str) {
-        self.send(&format!("READY=1\nSTATUS={status}\nMAINPID={}", std::process::id()));
+        self.send(&format!(
+            "READY=1\nSTATUS={status}\nMAINPID={}",
+            std::process::id()
+        ));
     }
 
     /// A reload begins. The moment must be in the same datagram, or `Type=notify-reload` takes it for an old one.
     pub(crate) fn reloading(&self) {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        let micros = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1_000);
+        let micros = now
+            .tv_sec
+            .saturating_mul(1_000_000)
+            .saturating_add(now.tv_nsec / 1_000);
         self.send(&format!("RELOADING=1\nMONOTONIC_USEC={micros}"));
     }
 
     /// We stop; `patience` is how long that may still take.
     pub(crate) fn stopping(&self, status: &str, patience: std::time::Duration) {
         let micros = patience.as_micros().saturating_add(1_000_000);
-        self.send(&format!("STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={micros}"));
+        self.send(&format!(
+            "STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={micros}"
+        ));
     }
 
     /// How things are, in words.
@@ -66,7 +74,8 @@ mod tests {
     #[test]
     fn each_state_is_one_datagram() {
         let name = format!("portcullis-notify-{}", std::process::id());
-        let manager = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let manager =
+            UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
         let notifier = Notifier(Notifier::towards(OsStr::new(&format!("@{name}"))).ok());
         let mut buffer = [0; 512];
         let mut next = |send: &dyn Fn()| {
@@ -74,7 +83,9 @@ mod tests {
             let length = manager.recv(&mut buffer).unwrap();
             String::from_utf8(buffer.get(..length).unwrap().to_vec()).unwrap()
         };
-        assert!(next(&|| notifier.ready("serving")).starts_with("READY=1\nSTATUS=serving\nMAINPID="));
+        assert!(
+            next(&|| notifier.ready("serving")).starts_with("READY=1\nSTATUS=serving\nMAINPID=")
+        );
         assert!(next(&|| notifier.reloading()).starts_with("RELOADING=1\nMONOTONIC_USEC="));
     }
 

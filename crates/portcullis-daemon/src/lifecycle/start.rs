@@ -7,9 +7,9 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_plan::Moment;
 use portcullis_plan::live::Live;
 use portcullis_plan::plan::{AdminHttp, AdminSocket, Bind};
-use portcullis_plan::Moment;
 use portcullis_proxy::{Clock, SnapshotCell};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -46,11 +46,18 @@ pub(super) struct AdminDoors {
 }
 
 /// Starts a process; `None` after saying why not.
-pub(super) async fn start(options: Options, reloads: mpsc::Sender<ReloadRequest>) -> Option<Started> {
+pub(super) async fn start(
+    options: Options,
+    reloads: mpsc::Sender<ReloadRequest>,
+) -> Option<Started> {
     let clock = Clock::start();
     log_panics(clock);
     let descriptors = descriptors::raise_limit();
-    let Options { source, strict, ready } = options;
+    let Options {
+        source,
+        strict,
+        ready,
+    } = options;
     let mut checked = check(&source);
     if strict {
         checked.be_strict();
@@ -61,11 +68,17 @@ pub(super) async fn start(options: Options, reloads: mpsc::Sender<ReloadRequest>
         return None;
     }
     log_warnings(&checked);
-    let (Some(plan), Some(store)) = (checked.plan, checked.tls) else { return None };
+    let (Some(plan), Some(store)) = (checked.plan, checked.tls) else {
+        return None;
+    };
     log::set_level(&plan.process.log_level);
     if let Some(fits) = descriptors::too_few_for(plan.process.max_connections, descriptors) {
         let wanted = plan.process.max_connections;
-        tracing::warn!(max_connections = wanted, fits, "the limit on open files is too low for max_connections");
+        tracing::warn!(
+            max_connections = wanted,
+            fits,
+            "the limit on open files is too low for max_connections"
+        );
     }
 
     let sockets = Sockets::default();
@@ -76,27 +89,56 @@ pub(super) async fn start(options: Options, reloads: mpsc::Sender<ReloadRequest>
             return None;
         }
     };
-    let admin_socket = plan.process.admin_socket.clone().map(open_admin_socket).transpose().ok()?;
-    let admin_http = plan.process.admin_http.clone().map(open_admin_http).transpose().ok()?;
-
-    let live = Arc::new(Live::started(&plan, plan.process.threads, clock.wall_nanos(Moment::default())));
-    let dropped = Arc::clone(&live.process);
-    let access_log = AccessLog::start(&plan.access_log.to, Arc::new(move |lines| dropped.log_dropped.add(lines)))
-        .map_err(|error| say_error(&format!("the access log cannot be opened: {error}")))
+    let admin_socket = plan
+        .process
+        .admin_socket
+        .clone()
+        .map(open_admin_socket)
+        .transpose()
         .ok()?;
-    let logs = (0..plan.process.threads).map(|_| access_log.producer()).collect();
+    let admin_http = plan
+        .process
+        .admin_http
+        .clone()
+        .map(open_admin_http)
+        .transpose()
+        .ok()?;
+
+    let live = Arc::new(Live::started(
+        &plan,
+        plan.process.threads,
+        clock.wall_nanos(Moment::default()),
+    ));
+    let dropped = Arc::clone(&live.process);
+    let access_log = AccessLog::start(
+        &plan.access_log.to,
+        Arc::new(move |lines| dropped.log_dropped.add(lines)),
+    )
+    .map_err(|error| say_error(&format!("the access log cannot be opened: {error}")))
+    .ok()?;
+    let logs = (0..plan.process.threads)
+        .map(|_| access_log.producer())
+        .collect();
     let (plan, store) = (Arc::new(plan), Arc::new(store));
     let snapshots = Arc::new(SnapshotCell::new(Arc::clone(&plan), Arc::clone(&live)));
     let workers = Workers::start(&snapshots, clock, logs)
         .map_err(|error| say_error(&format!("worker threads cannot be started: {error}")))
         .ok()?;
 
-    let doors = plan.listeners.iter().zip(&live.listeners).map(|(listener, door_live)| {
-        let rules = Rules::of(&plan, listener, &store);
-        let door = Door::new(Arc::clone(door_live), Arc::clone(&live.process), rules);
-        (Arc::clone(&listener.name), Arc::new(door))
+    let doors = plan
+        .listeners
+        .iter()
+        .zip(&live.listeners)
+        .map(|(listener, door_live)| {
+            let rules = Rules::of(&plan, listener, &store);
+            let door = Door::new(Arc::clone(door_live), Arc::clone(&live.process), rules);
+            (Arc::clone(&listener.name), Arc::new(door))
+        });
+    let daemon = Arc::new(Daemon {
+        snapshots,
+        clock,
+        reloads,
     });
-    let daemon = Arc::new(Daemon { snapshots, clock, reloads });
     let mut process = Process {
         source,
         strict,
@@ -124,14 +166,20 @@ fn announce(process: &Process, ready: Option<super::ReadyHook>) {
     process.notifier.ready(&process.status());
     tracing::info!("{}", process.status());
     if let Some(ready) = ready {
-        let addresses: Vec<_> =
-            process.sockets.addresses().map(|(listener, address)| (listener.to_string(), address.to_owned())).collect();
+        let addresses: Vec<_> = process
+            .sockets
+            .addresses()
+            .map(|(listener, address)| (listener.to_string(), address.to_owned()))
+            .collect();
         ready(&addresses);
     }
 }
 
 fn open_admin_socket(socket: AdminSocket) -> Result<(AdminSocket, Bound), ()> {
-    let bind = Bind::Unix { path: socket.path.clone(), mode: socket.mode };
+    let bind = Bind::Unix {
+        path: socket.path.clone(),
+        mode: socket.mode,
+    };
     match Bound::open(&bind, ADMIN_BACKLOG, 1) {
         Ok(bound) => Ok((socket, bound)),
         Err(error) => {
@@ -142,7 +190,10 @@ fn open_admin_socket(socket: AdminSocket) -> Result<(AdminSocket, Bound), ()> {
 }
 
 fn open_admin_http(http: AdminHttp) -> Result<(AdminHttp, Bound), ()> {
-    let bind = Bind::Tcp { address: http.bind, dual_stack: true };
+    let bind = Bind::Tcp {
+        address: http.bind,
+        dual_stack: true,
+    };
     match Bound::open(&bind, ADMIN_BACKLOG, 1) {
         Ok(bound) => Ok((http, bound)),
         Err(error) => {
@@ -159,31 +210,58 @@ fn serve_admin(
 ) -> Option<AdminDoors> {
     let admin = Admin::new(Arc::clone(&process.daemon), process.resolver.lookups());
     let (mut tasks, mut bound) = (JoinSet::new(), Vec::new());
-    let mut failed = |error: io::Error| say_error(&format!("an admin endpoint cannot be served: {error}"));
+    let mut failed =
+        |error: io::Error| say_error(&format!("an admin endpoint cannot be served: {error}"));
     if let Some((socket, open)) = socket {
         for descriptor in open.descriptors().map_err(&mut failed).ok()? {
-            let Listening::Unix(listener) = descriptor else { continue };
-            let listener = tokio::net::UnixListener::from_std(listener).map_err(&mut failed).ok()?;
-            tasks.spawn(crate::admin::socket::serve(listener, socket.level, Arc::clone(&admin)));
+            let Listening::Unix(listener) = descriptor else {
+                continue;
+            };
+            let listener = tokio::net::UnixListener::from_std(listener)
+                .map_err(&mut failed)
+                .ok()?;
+            tasks.spawn(crate::admin::socket::serve(
+                listener,
+                socket.level,
+                Arc::clone(&admin),
+            ));
         }
         tracing::info!(listener = "admin.socket", address = %open.address, "listening");
         bound.push(open);
     }
     if let Some((http, open)) = http {
         for descriptor in open.descriptors().map_err(&mut failed).ok()? {
-            let Listening::Tcp(listener) = descriptor else { continue };
-            let listener = tokio::net::TcpListener::from_std(listener).map_err(&mut failed).ok()?;
-            tasks.spawn(crate::admin::http::serve(listener, http.clone(), Arc::clone(&admin)));
+            let Listening::Tcp(listener) = descriptor else {
+                continue;
+            };
+            let listener = tokio::net::TcpListener::from_std(listener)
+                .map_err(&mut failed)
+                .ok()?;
+            tasks.spawn(crate::admin::http::serve(
+                listener,
+                http.clone(),
+                Arc::clone(&admin),
+            ));
         }
         tracing::info!(listener = "admin.http", address = %open.address, "listening");
         bound.push(open);
     }
-    Some(AdminDoors { _tasks: tasks, _bound: bound })
+    Some(AdminDoors {
+        _tasks: tasks,
+        _bound: bound,
+    })
 }
 
 fn log_warnings(checked: &Checked) {
-    for diagnostic in checked.diagnostics.iter().filter(|diagnostic| is_warning(diagnostic)) {
-        let place = diagnostic.span.map(|span| checked.sources.place(span).to_string()).unwrap_or_default();
+    for diagnostic in checked
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| is_warning(diagnostic))
+    {
+        let place = diagnostic
+            .span
+            .map(|span| checked.sources.place(span).to_string())
+            .unwrap_or_default();
         tracing::warn!(code = diagnostic.code, place, "{}", diagnostic.message);
     }
 }
@@ -194,7 +272,10 @@ fn log_panics(clock: Clock) {
     static PANICS: Occasionally = Occasionally::every(Duration::from_secs(1));
     std::panic::set_hook(Box::new(move |panic| {
         if let Some(held_back) = PANICS.pass(clock.now()) {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            let place = panic
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             let message = panic.payload_as_str().unwrap_or("panic");
             tracing::error!(place, held_back, "panic: {message}");
         }

@@ -65,7 +65,10 @@ impl Socket {
             Listening::Tcp(socket) => {
                 let socket = tokio::net::TcpListener::from_std(socket)?;
                 let local = socket.local_addr()?;
-                Ok(Self::Tcp(socket, (!local.ip().is_unspecified()).then_some(local)))
+                Ok(Self::Tcp(
+                    socket,
+                    (!local.ip().is_unspecified()).then_some(local),
+                ))
             }
             Listening::Unix(socket) => tokio::net::UnixListener::from_std(socket).map(Self::Unix),
         }
@@ -76,11 +79,17 @@ impl Socket {
             Self::Tcp(socket, local) => socket.poll_accept(cx).map_ok(|(stream, peer)| {
                 // Behind a wildcard the address differs from one connection to the next.
                 let local = local.or_else(|| stream.local_addr().ok());
-                Accepted { stream: Stream::Tcp(stream), peer: Some(peer), local }
+                Accepted {
+                    stream: Stream::Tcp(stream),
+                    peer: Some(peer),
+                    local,
+                }
             }),
-            Self::Unix(socket) => socket
-                .poll_accept(cx)
-                .map_ok(|(stream, _)| Accepted { stream: Stream::Unix(stream), peer: None, local: None }),
+            Self::Unix(socket) => socket.poll_accept(cx).map_ok(|(stream, _)| Accepted {
+                stream: Stream::Unix(stream),
+                peer: None,
+                local: None,
+            }),
         }
     }
 
@@ -99,7 +108,12 @@ impl Socket {
 }
 
 /// Accepts until `close` is notified; then takes what waits already, so that nobody who got through is reset.
-pub(crate) async fn accept_loop(socket: Socket, door: Arc<Door>, worker: Rc<Worker>, close: Rc<Notify>) {
+pub(crate) async fn accept_loop(
+    socket: Socket,
+    door: Arc<Door>,
+    worker: Rc<Worker>,
+    close: Rc<Notify>,
+) {
     let mut reserve = Reserve::new();
     let mut taken = 0;
     loop {
@@ -128,7 +142,13 @@ pub(crate) async fn accept_loop(socket: Socket, door: Arc<Door>, worker: Rc<Work
 
 /// After a failed `accept`: out of descriptors, the reserve takes one waiting connection off the queue and closes it,
 /// so that its client learns at once; everything else is an affair of one connection.
-async fn recover(error: &io::Error, socket: &Socket, reserve: &mut Reserve, door: &Door, worker: &Worker) {
+async fn recover(
+    error: &io::Error,
+    socket: &Socket,
+    reserve: &mut Reserve,
+    door: &Door,
+    worker: &Worker,
+) {
     let now = worker.now();
     if !descriptors::is_exhaustion(error) {
         if let Some(held_back) = FAILED.pass(now) {

@@ -47,7 +47,10 @@ impl Slot {
             door.process.closed();
             return None;
         }
-        Some(Self { door: Arc::clone(door), worker: Rc::clone(worker) })
+        Some(Self {
+            door: Arc::clone(door),
+            worker: Rc::clone(worker),
+        })
     }
 }
 
@@ -87,7 +90,15 @@ async fn welcome(accepted: Accepted, rules: Arc<Rules>, slot: Slot) {
     drop(rules);
     let (peer, local) = accepted;
     let listener = Arc::clone(&slot.door.name);
-    let connection = Connection { io, listener, peer, local, tls, accepted: now, buffered: Vec::new() };
+    let connection = Connection {
+        io,
+        listener,
+        peer,
+        local,
+        tls,
+        accepted: now,
+        buffered: Vec::new(),
+    };
     serve(Rc::clone(&slot.worker), connection).await;
 }
 
@@ -108,26 +119,37 @@ async fn introduce(
         let Some(tls) = &rules.tls else {
             return Ok((ends, ClientIo::Plain(accepted.stream), None));
         };
-        let (stream, facts) = handshake::accept(accepted.stream, tls).await.map_err(Refused::Tls)?;
+        let (stream, facts) = handshake::accept(accepted.stream, tls)
+            .await
+            .map_err(Refused::Tls)?;
         let (version, resumed) = (facts.version, facts.resumed);
-        slot.door.live.handshake(slot.worker.id(), HandshakeResult::Ok { version, resumed });
+        slot.door
+            .live
+            .handshake(slot.worker.id(), HandshakeResult::Ok { version, resumed });
         Ok((ends, ClientIo::Tls(Box::new(stream)), Some(Box::new(facts))))
     };
-    tokio::time::timeout(rules.handshake, steps).await.unwrap_or(Err(Refused::TimedOut(rules.handshake)))
+    tokio::time::timeout(rules.handshake, steps)
+        .await
+        .unwrap_or(Err(Refused::TimedOut(rules.handshake)))
 }
 
 fn must_introduce_itself(accepted: &Accepted, rules: &Rules) -> bool {
-    rules.proxy_protocol.as_ref().is_some_and(|networks| match accepted.peer {
-        Some(peer) => networks.contains(peer.ip()),
-        None => networks.contains_unix(),
-    })
+    rules
+        .proxy_protocol
+        .as_ref()
+        .is_some_and(|networks| match accepted.peer {
+            Some(peer) => networks.contains(peer.ip()),
+            None => networks.contains_unix(),
+        })
 }
 
 fn count(refused: &Refused, rules: &Rules, slot: &Slot) {
     let (live, worker) = (&slot.door.live, slot.worker.id());
     match refused {
         Refused::Header(error) => live.refuse_connection(worker, error.code()),
-        Refused::TimedOut(_) if rules.tls.is_some() => live.handshake(worker, HandshakeResult::TimedOut),
+        Refused::TimedOut(_) if rules.tls.is_some() => {
+            live.handshake(worker, HandshakeResult::TimedOut);
+        }
         Refused::TimedOut(_) => {
             live.deadline(worker, Deadline::Handshake);
             live.refuse_connection(worker, "handshake-timeout");

@@ -96,8 +96,13 @@ impl Bound {
     /// Opens `bind` for `workers` workers.
     pub(crate) fn open(bind: &Bind, backlog: u32, workers: usize) -> Result<Self, BindError> {
         match bind {
-            Bind::Tcp { address, dual_stack } => Self::open_tcp(bind, *address, *dual_stack, backlog, workers),
-            Bind::Unix { path, mode } => Self::open_unix(bind, path.clone(), *mode, backlog, workers),
+            Bind::Tcp {
+                address,
+                dual_stack,
+            } => Self::open_tcp(bind, *address, *dual_stack, backlog, workers),
+            Bind::Unix { path, mode } => {
+                Self::open_unix(bind, path.clone(), *mode, backlog, workers)
+            }
         }
     }
 
@@ -136,15 +141,29 @@ impl Bound {
             actual = socket.local_addr().map_err(explain)?;
             sockets.push(Listening::Tcp(socket));
         }
-        Ok(Self { bind: bind.clone(), address: actual.to_string(), sockets, file: None })
+        Ok(Self {
+            bind: bind.clone(),
+            address: actual.to_string(),
+            sockets,
+            file: None,
+        })
     }
 
-    fn open_unix(bind: &Bind, path: PathBuf, mode: u32, backlog: u32, workers: usize) -> Result<Self, BindError> {
+    fn open_unix(
+        bind: &Bind,
+        path: PathBuf,
+        mode: u32,
+        backlog: u32,
+        workers: usize,
+    ) -> Result<Self, BindError> {
         let address = format!("unix:{}", path.display());
         let other = |cause| explain_unix(&address, cause);
         SocketFile::clear(&path)?;
-        let socket = RawSocket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None).map_err(other)?;
-        socket.bind(&SockAddr::unix(&path).map_err(other)?).map_err(other)?;
+        let socket = RawSocket::new(Domain::UNIX, Type::STREAM.nonblocking().cloexec(), None)
+            .map_err(other)?;
+        socket
+            .bind(&SockAddr::unix(&path).map_err(other)?)
+            .map_err(other)?;
         let file = SocketFile::own(path).map_err(other)?;
         // Before `listen` nobody can connect, so the mode is never wider than asked for.
         file.set_mode(mode).map_err(other)?;
@@ -155,7 +174,12 @@ impl Bound {
             sockets.push(first.duplicate().map_err(other)?);
         }
         sockets.push(first);
-        Ok(Self { bind: bind.clone(), address, sockets, file: Some(file) })
+        Ok(Self {
+            bind: bind.clone(),
+            address,
+            sockets,
+            file: Some(file),
+        })
     }
 }
 
@@ -170,7 +194,10 @@ fn refuse_shared_port(address: SocketAddr, dual_stack: bool) -> Result<(), BindE
             if holder.as_ref().is_some_and(Holder::is_ourselves) {
                 return Ok(());
             }
-            Err(BindError::InUse { address: address.to_string(), holder })
+            Err(BindError::InUse {
+                address: address.to_string(),
+                holder,
+            })
         }
         Err(cause) => Err(explain_tcp(address, cause)),
     }
@@ -193,22 +220,29 @@ fn tcp_socket(address: SocketAddr, dual_stack: bool, share: bool) -> io::Result<
 fn explain_tcp(address: SocketAddr, cause: io::Error) -> BindError {
     let text = address.to_string();
     match cause.kind() {
-        io::ErrorKind::AddrInUse => BindError::InUse { address: text, holder: holder::of_tcp(address) },
+        io::ErrorKind::AddrInUse => BindError::InUse {
+            address: text,
+            holder: holder::of_tcp(address),
+        },
         io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress { address: text },
         io::ErrorKind::PermissionDenied => BindError::Denied {
             address: text,
             reason: "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE",
         },
-        _ => BindError::Other { address: text, cause },
+        _ => BindError::Other {
+            address: text,
+            cause,
+        },
     }
 }
 
 fn explain_unix(address: &str, cause: io::Error) -> BindError {
     let address = address.to_owned();
     match cause.kind() {
-        io::ErrorKind::PermissionDenied => {
-            BindError::Denied { address, reason: "this user may not create files in that directory" }
-        }
+        io::ErrorKind::PermissionDenied => BindError::Denied {
+            address,
+            reason: "this user may not create files in that directory",
+        },
         _ => BindError::Other { address, cause },
     }
 }
@@ -230,15 +264,22 @@ mod tests {
     use super::*;
 
     fn tcp(address: &str, dual_stack: bool) -> Bind {
-        Bind::Tcp { address: address.parse().unwrap(), dual_stack }
+        Bind::Tcp {
+            address: address.parse().unwrap(),
+            dual_stack,
+        }
     }
 
     fn unix(path: &Path, mode: u32) -> Bind {
-        Bind::Unix { path: path.to_owned(), mode }
+        Bind::Unix {
+            path: path.to_owned(),
+            mode,
+        }
     }
 
     fn private_dir(name: &str) -> PathBuf {
-        let dir = std::env::temp_dir().join(format!("portcullis-bind-{name}-{}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("portcullis-bind-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         std::fs::create_dir(&dir).unwrap();
         dir
@@ -256,32 +297,59 @@ mod tests {
             })
             .collect();
         assert_eq!(ports.len(), 3);
-        assert!(ports.iter().all(|port| port.to_string() == bound.address), "{ports:?}");
+        assert!(
+            ports.iter().all(|port| port.to_string() == bound.address),
+            "{ports:?}"
+        );
     }
 
     #[test]
     fn a_dual_stack_wildcard_takes_ipv4_too() {
         let bound = Bound::open(&tcp("[::]:0", true), 16, 1).unwrap();
-        let port = bound.address.rsplit(':').next().unwrap().parse::<u16>().unwrap();
-        assert!(TcpStream::connect(("127.0.0.1", port)).is_ok(), "IPv4 reaches [::] when dual-stack");
+        let port = bound
+            .address
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .parse::<u16>()
+            .unwrap();
+        assert!(
+            TcpStream::connect(("127.0.0.1", port)).is_ok(),
+            "IPv4 reaches [::] when dual-stack"
+        );
     }
 
     #[test]
     fn an_address_in_use_names_its_holder() {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = held.local_addr().unwrap();
-        let holder = Some(Holder { pid: 1, name: "init".to_owned() });
-        let error = BindError::InUse { address: address.to_string(), holder };
-        assert_eq!(error.to_string(), format!("{address} is held by process 1 (init)"));
+        let holder = Some(Holder {
+            pid: 1,
+            name: "init".to_owned(),
+        });
+        let error = BindError::InUse {
+            address: address.to_string(),
+            holder,
+        };
+        assert_eq!(
+            error.to_string(),
+            format!("{address} is held by process 1 (init)")
+        );
         // The holder is this very process without SO_REUSEPORT, so binding fails all the same.
         let failure = Bound::open(&tcp(&address.to_string(), false), 16, 1).unwrap_err();
-        assert!(failure.to_string().contains("is held by process"), "{failure}");
+        assert!(
+            failure.to_string().contains("is held by process"),
+            "{failure}"
+        );
     }
 
     #[test]
     fn an_address_of_no_interface_is_said_to_be_that() {
         let failure = Bound::open(&tcp("192.0.2.1:0", false), 16, 1).unwrap_err();
-        assert!(matches!(failure, BindError::NoSuchAddress { .. }), "{failure}");
+        assert!(
+            matches!(failure, BindError::NoSuchAddress { .. }),
+            "{failure}"
+        );
     }
 
     #[test]
@@ -289,9 +357,15 @@ mod tests {
         let dir = private_dir("mode");
         let path = dir.join("a.sock");
         let mut bound = Bound::open(&unix(&path, 0o600), 16, 2).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         bound.adjust(&unix(&path, 0o660), 32).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o660
+        );
         assert!(UnixStream::connect(&path).is_ok());
         drop(bound);
         assert!(!path.exists(), "our file goes with us");

@@ -15,7 +15,10 @@ pub(crate) fn raise_limit() -> Option<u64> {
     if found.current == found.maximum {
         return found.current;
     }
-    let wanted = Rlimit { current: found.maximum, maximum: found.maximum };
+    let wanted = Rlimit {
+        current: found.maximum,
+        maximum: found.maximum,
+    };
     match setrlimit(Resource::Nofile, wanted) {
         Ok(()) => found.maximum,
         Err(_) => found.current,
@@ -30,7 +33,10 @@ pub(crate) fn too_few_for(wanted: u32, limit: Option<u64>) -> Option<u64> {
 
 /// Whether accepting failed because the process or the machine has no descriptor or memory left.
 pub(crate) fn is_exhaustion(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM))
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+    )
 }
 
 /// A descriptor kept for the day there is no other.
@@ -89,6 +95,8 @@ mod tests {
     #[test]
     fn running_out_is_told_from_other_failures() {
         assert!(is_exhaustion(&io::Error::from_raw_os_error(libc::EMFILE)));
-        assert!(!is_exhaustion(&io::Error::from_raw_os_error(libc::ECONNABORTED)));
+        assert!(!is_exhaustion(&io::Error::from_raw_os_error(
+            libc::ECONNABORTED
+        )));
     }
 }

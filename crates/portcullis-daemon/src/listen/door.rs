@@ -59,7 +59,12 @@ impl Rules {
 impl Door {
     /// A door with its first rules.
     pub(crate) fn new(live: Arc<ListenerLive>, process: Arc<ProcessLive>, rules: Rules) -> Self {
-        Self { name: Arc::clone(live.name()), live, process, rules: ArcSwap::from_pointee(rules) }
+        Self {
+            name: Arc::clone(live.name()),
+            live,
+            process,
+            rules: ArcSwap::from_pointee(rules),
+        }
     }
 
     /// The rules for a connection that comes now.

@@ -105,9 +105,20 @@ fn owner(inodes: &[u64]) -> Option<Holder> {
     if inodes.is_empty() {
         return None;
     }
-    let links: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
-    let pids = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.into_iter().find(|pid| holds_any(*pid, &links)).map(|pid| Holder { pid, name: process_name(pid) })
+    let links: Vec<String> = inodes
+        .iter()
+        .map(|inode| format!("socket:[{inode}]"))
+        .collect();
+    let pids = fs::read_dir("/proc")
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.into_iter()
+        .find(|pid| holds_any(*pid, &links))
+        .map(|pid| Holder {
+            pid,
+            name: process_name(pid),
+        })
 }
 
 fn holds_any(pid: u32, links: &[String]) -> bool {
@@ -143,7 +154,8 @@ mod tests {
 
     #[test]
     fn names_the_process_that_listens_on_a_unix_socket() {
-        let path = std::env::temp_dir().join(format!("portcullis-holder-{}.sock", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("portcullis-holder-{}.sock", std::process::id()));
         let _listener = UnixListener::bind(&path).unwrap();
         let holder = of_unix(&path);
         fs::remove_file(&path).unwrap();
@@ -152,13 +164,27 @@ mod tests {
 
     #[test]
     fn reads_addresses_of_both_families_from_the_tables() {
-        let v4 = if cfg!(target_endian = "little") { "0100007F:1F90" } else { "7F000001:1F90" };
-        assert_eq!(parse_hex_address(v4), Some("127.0.0.1:8080".parse().unwrap()));
+        let v4 = if cfg!(target_endian = "little") {
+            "0100007F:1F90"
+        } else {
+            "7F000001:1F90"
+        };
+        assert_eq!(
+            parse_hex_address(v4),
+            Some("127.0.0.1:8080".parse().unwrap())
+        );
         assert_eq!(
             parse_hex_address("00000000000000000000000000000000:01BB"),
             Some("[::]:443".parse().unwrap())
         );
-        for garbage in ["", ":", "01:1", "0100007F", "zz00007F:1F90", "0100007F:1F901"] {
+        for garbage in [
+            "",
+            ":",
+            "01:1",
+            "0100007F",
+            "zz00007F:1F90",
+            "0100007F:1F901",
+        ] {
             assert_eq!(parse_hex_address(garbage), None, "{garbage}");
         }
     }

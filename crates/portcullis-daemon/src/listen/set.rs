@@ -26,8 +26,13 @@ impl Key {
     /// The key of the bind at this position of a listener.
     fn of(listener: &Arc<str>, position: usize, bind: &Bind) -> Self {
         match bind {
-            Bind::Tcp { address, .. } if address.port() == 0 => Self::AnyPort(Arc::clone(listener), position, *address),
-            Bind::Tcp { address, dual_stack } => Self::Tcp(*address, *dual_stack),
+            Bind::Tcp { address, .. } if address.port() == 0 => {
+                Self::AnyPort(Arc::clone(listener), position, *address)
+            }
+            Bind::Tcp {
+                address,
+                dual_stack,
+            } => Self::Tcp(*address, *dual_stack),
             Bind::Unix { path, .. } => Self::Unix(path.clone()),
         }
     }
@@ -89,17 +94,31 @@ pub(crate) enum Step {
 impl Sockets {
     /// Opens what `plan` needs and is not open. All that fails is told; then nothing stays open.
     pub(crate) fn prepare(&self, plan: &Plan, workers: usize) -> Result<Changes, Vec<OpenError>> {
-        let mut changes = Changes { opened: Vec::new(), kept: Vec::new() };
+        let mut changes = Changes {
+            opened: Vec::new(),
+            kept: Vec::new(),
+        };
         let mut errors = Vec::new();
         for listener in &plan.listeners {
             for (position, bind) in listener.binds.iter().enumerate() {
                 let key = Key::of(&listener.name, position, bind);
                 if self.0.contains_key(&key) {
-                    changes.kept.push((key, Arc::clone(&listener.name), bind.clone(), listener.backlog));
+                    changes.kept.push((
+                        key,
+                        Arc::clone(&listener.name),
+                        bind.clone(),
+                        listener.backlog,
+                    ));
                     continue;
                 }
                 match Bound::open(bind, listener.backlog, workers) {
-                    Ok(bound) => changes.opened.push((key, Open { listener: Arc::clone(&listener.name), bound })),
+                    Ok(bound) => changes.opened.push((
+                        key,
+                        Open {
+                            listener: Arc::clone(&listener.name),
+                            bound,
+                        },
+                    )),
                     Err(cause) => errors.push(OpenError {
                         listener: Arc::clone(&listener.name),
                         place: Arc::clone(&listener.place),
@@ -108,21 +127,31 @@ impl Sockets {
                 }
             }
         }
-        if errors.is_empty() { Ok(changes) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(changes)
+        } else {
+            Err(errors)
+        }
     }
 
     /// Takes the changes over and says what workers have to do, closing first. Only running out of descriptors can fail
     /// here, for a single address, which is then left as it is.
     pub(crate) fn commit(&mut self, changes: Changes) -> (Vec<Step>, Vec<io::Error>) {
         let (mut steps, mut errors) = (Vec::new(), Vec::new());
-        let gone: Vec<Key> =
-            self.0.keys().filter(|key| !changes.kept.iter().any(|(kept, ..)| kept == *key)).cloned().collect();
+        let gone: Vec<Key> = self
+            .0
+            .keys()
+            .filter(|key| !changes.kept.iter().any(|(kept, ..)| kept == *key))
+            .cloned()
+            .collect();
         for key in gone {
             self.0.remove(&key);
             steps.push(Step::Close { key });
         }
         for (key, listener, bind, backlog) in changes.kept {
-            let Some(open) = self.0.get_mut(&key) else { continue };
+            let Some(open) = self.0.get_mut(&key) else {
+                continue;
+            };
             errors.extend(open.bound.adjust(&bind, backlog).err());
             if open.listener != listener {
                 open.listener = listener;
@@ -144,7 +173,9 @@ impl Sockets {
 
     /// Listener and address of everything open, in the order of the addresses.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&Arc<str>, &str)> {
-        self.0.values().map(|open| (&open.listener, open.bound.address.as_str()))
+        self.0
+            .values()
+            .map(|open| (&open.listener, open.bound.address.as_str()))
     }
 }
 
@@ -176,11 +207,23 @@ mod tests {
     }
 
     fn addresses(sockets: &Sockets) -> Vec<(String, String)> {
-        sockets.addresses().map(|(name, address)| (name.to_string(), address.to_owned())).collect()
+        sockets
+            .addresses()
+            .map(|(name, address)| (name.to_string(), address.to_owned()))
+            .collect()
     }
 
     fn steps(steps: &[Step]) -> Vec<&'static str> {
-        steps.iter().map(|step| if matches!(step, Step::Close { .. }) { "close" } else { "serve" }).collect()
+        steps
+            .iter()
+            .map(|step| {
+                if matches!(step, Step::Close { .. }) {
+                    "close"
+                } else {
+                    "serve"
+                }
+            })
+            .collect()
     }
 
     #[test]
@@ -190,7 +233,9 @@ mod tests {
         let changes = sockets.prepare(&plan(&text), 2).unwrap();
         let (taken, errors) = sockets.commit(changes);
         assert_eq!((steps(&taken), errors.len()), (vec!["serve", "serve"], 0));
-        let [(_, a), (_, b)] = &addresses(&sockets)[..] else { panic!("two addresses") };
+        let [(_, a), (_, b)] = &addresses(&sockets)[..] else {
+            panic!("two addresses")
+        };
         assert_ne!(a, b);
     }
 
@@ -201,12 +246,17 @@ mod tests {
         let changes = sockets.prepare(&plan(&text), 1).unwrap();
         drop(sockets.commit(changes));
         let before = addresses(&sockets);
-        let changes = sockets.prepare(&plan(&listener("b", "127.0.0.1:0")), 1).unwrap();
+        let changes = sockets
+            .prepare(&plan(&listener("b", "127.0.0.1:0")), 1)
+            .unwrap();
         let (taken, _) = sockets.commit(changes);
         assert_eq!(steps(&taken), ["close"]);
         assert_eq!(addresses(&sockets), before[1..]);
         drop(taken);
-        assert!(TcpStream::connect(&before[0].1).is_err(), "the address is free again");
+        assert!(
+            TcpStream::connect(&before[0].1).is_err(),
+            "the address is free again"
+        );
     }
 
     #[test]
@@ -229,12 +279,16 @@ mod tests {
     #[test]
     fn one_address_that_cannot_be_had_changes_nothing() {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
-        let text = listener("a", "127.0.0.1:0") + &listener("b", &held.local_addr().unwrap().to_string());
+        let text =
+            listener("a", "127.0.0.1:0") + &listener("b", &held.local_addr().unwrap().to_string());
         let sockets = Sockets::default();
         let errors = sockets.prepare(&plan(&text), 1).unwrap_err();
         assert_eq!(errors.len(), 1);
         let text = errors[0].to_string();
-        assert!(text.starts_with("listener `b` (") && text.contains("is held by process"), "{text}");
+        assert!(
+            text.starts_with("listener `b` (") && text.contains("is held by process"),
+            "{text}"
+        );
         assert!(addresses(&sockets).is_empty());
     }
 }

@@ -23,26 +23,40 @@ impl SocketFile {
     /// Makes way for a new socket at `path`: removes a socket that refuses connections, keeps everything else.
     pub(crate) fn clear(path: &Path) -> Result<(), BindError> {
         let address = || format!("unix:{}", path.display());
-        let other = |cause| BindError::Other { address: address(), cause };
+        let other = |cause| BindError::Other {
+            address: address(),
+            cause,
+        };
         match fs::symlink_metadata(path) {
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(cause) => return Err(other(cause)),
             Ok(found) if !found.file_type().is_socket() => {
-                return Err(BindError::NotASocket { path: path.display().to_string() });
+                return Err(BindError::NotASocket {
+                    path: path.display().to_string(),
+                });
             }
             Ok(_) => {}
         }
         match try_connect(path) {
-            Err(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(other),
+            Err(cause) if cause.kind() == io::ErrorKind::ConnectionRefused => {
+                fs::remove_file(path).map_err(other)
+            }
             // A full backlog, a datagram socket, missing rights: somebody is there.
-            _ => Err(BindError::InUse { address: address(), holder: holder::of_unix(path) }),
+            _ => Err(BindError::InUse {
+                address: address(),
+                holder: holder::of_unix(path),
+            }),
         }
     }
 
     /// Remembers the file that binding has just made at `path`.
     pub(crate) fn own(path: PathBuf) -> io::Result<Self> {
         let found = fs::symlink_metadata(&path)?;
-        Ok(Self { path, device: found.dev(), inode: found.ino() })
+        Ok(Self {
+            path,
+            device: found.dev(),
+            inode: found.ino(),
+        })
     }
 
     /// Sets the permission bits.
@@ -51,7 +65,8 @@ impl SocketFile {
     }
 
     fn is_ours(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode))
+        fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode))
     }
 }
 

@@ -40,7 +40,11 @@ pub(crate) fn load(
     let names = inspect(certificate, chain.first()?, now, findings);
     let (key, key_bytes) = key?;
     let key = join(certificate, chain, key, provider, findings)?;
-    Some(Loaded { key: Arc::new(key), names: names?, bytes: [cert_bytes, key_bytes].concat() })
+    Some(Loaded {
+        key: Arc::new(key),
+        names: names?,
+        bytes: [cert_bytes, key_bytes].concat(),
+    })
 }
 
 /// Reads a file, saying at `span` why it cannot be read.
@@ -57,9 +61,10 @@ pub(crate) fn read(
     };
     let (reason, help) = match cause.kind() {
         io::ErrorKind::NotFound => ("there is no such file".to_owned(), None),
-        io::ErrorKind::PermissionDenied => {
-            ("permission denied".to_owned(), Some("let the user that runs portcullis read it"))
-        }
+        io::ErrorKind::PermissionDenied => (
+            "permission denied".to_owned(),
+            Some("let the user that runs portcullis read it"),
+        ),
         _ => (cause.to_string(), None),
     };
     let message = format!("cannot read {what} `{}`: {reason}", path.display());
@@ -85,7 +90,11 @@ fn read_chain(
         _ => {
             let message = format!("`{}` holds no certificate in PEM form", path.display());
             let help = "expected `-----BEGIN CERTIFICATE-----`, the server's own certificate first";
-            findings.push(Diagnostic::error("bad-certificate", message).at(span, "named here").help(help));
+            findings.push(
+                Diagnostic::error("bad-certificate", message)
+                    .at(span, "named here")
+                    .help(help),
+            );
             None
         }
     }
@@ -108,7 +117,11 @@ fn read_key(
     } else {
         "expected `-----BEGIN PRIVATE KEY-----` (or RSA, or EC)"
     };
-    findings.push(Diagnostic::error("bad-key", message).at(span, "named here").help(help));
+    findings.push(
+        Diagnostic::error("bad-key", message)
+            .at(span, "named here")
+            .help(help),
+    );
     None
 }
 
@@ -123,9 +136,19 @@ fn join(
         Ok(joined) => return Some(joined),
         Err(TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => (
             "key-mismatch",
-            format!("key `{}` does not fit certificate `{}`", certificate.key.display(), certificate.cert.display()),
+            format!(
+                "key `{}` does not fit certificate `{}`",
+                certificate.key.display(),
+                certificate.cert.display()
+            ),
         ),
-        Err(cause) => ("bad-key", format!("key `{}` cannot be used: {cause}", certificate.key.display())),
+        Err(cause) => (
+            "bad-key",
+            format!(
+                "key `{}` cannot be used: {cause}",
+                certificate.key.display()
+            ),
+        ),
     };
     findings.push(
         Diagnostic::error(code, message)
@@ -145,7 +168,9 @@ fn inspect(
     let file = certificate.cert.display();
     let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
         let message = format!("the first certificate in `{file}` is malformed");
-        findings.push(Diagnostic::error("bad-certificate", message).at(certificate.cert_span, "named here"));
+        findings.push(
+            Diagnostic::error("bad-certificate", message).at(certificate.cert_span, "named here"),
+        );
         return None;
     };
     check_validity(certificate, &parsed, now, findings);
@@ -154,13 +179,29 @@ fn inspect(
         return Some(own);
     }
     for name in certificate.names.iter().filter(|name| !covered(name, &own)) {
-        let message = format!("certificate `{file}` does not cover the name `{name}` it is to serve");
-        let help = format!("it covers {}", if own.is_empty() { "no name".to_owned() } else { own.join(", ") });
+        let message =
+            format!("certificate `{file}` does not cover the name `{name}` it is to serve");
+        let help = format!(
+            "it covers {}",
+            if own.is_empty() {
+                "no name".to_owned()
+            } else {
+                own.join(", ")
+            }
+        );
         findings.push(
-            Diagnostic::warning("name-not-in-certificate", message).at(certificate.cert_span, "named here").help(help),
+            Diagnostic::warning("name-not-in-certificate", message)
+                .at(certificate.cert_span, "named here")
+                .help(help),
         );
     }
-    Some(certificate.names.iter().map(|name| name.to_ascii_lowercase().into()).collect())
+    Some(
+        certificate
+            .names
+            .iter()
+            .map(|name| name.to_ascii_lowercase().into())
+            .collect(),
+    )
 }
 
 fn check_validity(
@@ -172,9 +213,18 @@ fn check_validity(
     let file = certificate.cert.display();
     let validity = parsed.validity();
     let (code, message) = if now > validity.not_after.timestamp() {
-        ("certificate-expired", format!("certificate `{file}` expired on {}", validity.not_after))
+        (
+            "certificate-expired",
+            format!("certificate `{file}` expired on {}", validity.not_after),
+        )
     } else if now < validity.not_before.timestamp() {
-        ("certificate-not-yet-valid", format!("certificate `{file}` is not valid before {}", validity.not_before))
+        (
+            "certificate-not-yet-valid",
+            format!(
+                "certificate `{file}` is not valid before {}",
+                validity.not_before
+            ),
+        )
     } else {
         return;
     };
@@ -213,5 +263,10 @@ fn normal(name: &str) -> Box<str> {
 fn covered(name: &str, own: &[Box<str>]) -> bool {
     let name = normal(name);
     let suffix = name.split_once('.').map(|(_, suffix)| suffix);
-    own.iter().any(|own| **own == *name || own.strip_prefix("*.").is_some_and(|own| Some(own) == suffix))
+    own.iter().any(|own| {
+        **own == *name
+            || own
+                .strip_prefix("*.")
+                .is_some_and(|own| Some(own) == suffix)
+    })
 }

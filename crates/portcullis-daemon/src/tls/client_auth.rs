@@ -31,8 +31,13 @@ pub(crate) enum Rule {
 
 impl Rule {
     /// Reads the file of authorities, if there is one.
-    pub(crate) fn load(auth: &ClientAuth, loader: &dyn Loader, findings: &mut Vec<Diagnostic>) -> Option<Self> {
-        let mut read = |ca: &Path, span| certificate::read(ca, "client authorities", span, loader, findings);
+    pub(crate) fn load(
+        auth: &ClientAuth,
+        loader: &dyn Loader,
+        findings: &mut Vec<Diagnostic>,
+    ) -> Option<Self> {
+        let mut read =
+            |ca: &Path, span| certificate::read(ca, "client authorities", span, loader, findings);
         match auth {
             ClientAuth::None => Some(Self::None),
             ClientAuth::Optional { ca, span } => read(ca, *span).map(Self::Optional),
@@ -54,8 +59,11 @@ impl Rule {
         };
         let roots = Arc::new(authorities(pem, ca, span, findings)?);
         let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
-        let builder =
-            if matches!(self, Self::Optional(_)) { builder.allow_unauthenticated() } else { builder };
+        let builder = if matches!(self, Self::Optional(_)) {
+            builder.allow_unauthenticated()
+        } else {
+            builder
+        };
         match builder.build() {
             Ok(verifier) => Some(Some(verifier)),
             Err(cause) => {
@@ -75,9 +83,9 @@ fn authorities(
 ) -> Option<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let added = certificate.map_err(|cause| cause.to_string()).and_then(|certificate| {
-            roots.add(certificate).map_err(|cause| cause.to_string())
-        });
+        let added = certificate
+            .map_err(|cause| cause.to_string())
+            .and_then(|certificate| roots.add(certificate).map_err(|cause| cause.to_string()));
         if let Err(cause) = added {
             let message = format!("`{}` holds a broken certificate: {cause}", ca.display());
             findings.push(Diagnostic::error("bad-client-ca", message).at(span, "named here"));
@@ -103,7 +111,13 @@ fn name_text(name: &X509Name<'_>) -> String {
     let mut text = String::new();
     for part in parts.iter().rev() {
         for (index, attribute) in part.iter().enumerate() {
-            let separator = if index > 0 { "+" } else if text.is_empty() { "" } else { "," };
+            let separator = if index > 0 {
+                "+"
+            } else if text.is_empty() {
+                ""
+            } else {
+                ","
+            };
             text.push_str(separator);
             text.push_str(&attribute_name(attribute.attr_type()));
             text.push('=');
@@ -172,8 +186,12 @@ mod tests {
     fn a_subject_is_written_most_specific_part_first_and_escaped() {
         let mut params = CertificateParams::new(vec!["x.test".to_owned()]).unwrap();
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::OrganizationName, "Doe, Smith + Co");
-        params.distinguished_name.push(DnType::CommonName, " alice\r\nx");
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, "Doe, Smith + Co");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, " alice\r\nx");
         let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
         assert_eq!(
             subject(certificate.der()).as_deref(),

@@ -22,7 +22,10 @@ const BUFFER_LIMIT: usize = 64 * 1024;
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// Handshakes with a client; the caller sets the deadline.
-pub(crate) async fn accept(stream: Stream, tls: &ListenerTls) -> io::Result<(TlsStream<Stream>, TlsFacts)> {
+pub(crate) async fn accept(
+    stream: Stream,
+    tls: &ListenerTls,
+) -> io::Result<(TlsStream<Stream>, TlsFacts)> {
     let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let hello = start.client_hello();
     let name = asked_name(&hello);
@@ -30,16 +33,26 @@ pub(crate) async fn accept(stream: Stream, tls: &ListenerTls) -> io::Result<(Tls
         // The refusal stands whether or not the client hears of it.
         let _ = start.io.write_all(&UNRECOGNIZED_NAME).await;
         let _ = start.io.shutdown().await;
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "unknown server name"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "unknown server name",
+        ));
     };
     let config = config.clone();
-    let stream = start.into_stream_with(config, |session| session.set_buffer_limit(Some(BUFFER_LIMIT))).await?;
+    let stream = start
+        .into_stream_with(config, |session| {
+            session.set_buffer_limit(Some(BUFFER_LIMIT));
+        })
+        .await?;
     let facts = facts(stream.get_ref().1, name, policy);
     Ok((stream, facts))
 }
 
 fn facts(session: &ServerConnection, name: Box<str>, policy: TlsPolicyId) -> TlsFacts {
-    let subject = session.peer_certificates().and_then(|chain| chain.first()).and_then(client_auth::subject);
+    let subject = session
+        .peer_certificates()
+        .and_then(|chain| chain.first())
+        .and_then(client_auth::subject);
     TlsFacts {
         name,
         policy,

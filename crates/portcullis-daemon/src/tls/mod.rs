@@ -16,10 +16,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use portcullis_config::{Diagnostic, Loader};
-use portcullis_plan::plan::{Certificate, Listener, Plan, Tls};
 use portcullis_plan::TlsPolicyId;
+use portcullis_plan::plan::{Certificate, Listener, Plan, Tls};
 use rustls::crypto::CryptoProvider;
-use rustls::server::{NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions};
+use rustls::server::{
+    NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
+};
 use rustls::{ServerConfig, SignatureScheme};
 
 use certificate::Loaded;
@@ -62,9 +64,15 @@ impl Sessions {
     fn new(tickets: bool) -> Result<Self, rustls::Error> {
         Ok(if tickets {
             let ticketer = rustls::crypto::ring::Ticketer::new()?;
-            Self { ticketer: Some(ticketer), storage: ServerSessionMemoryCache::new(SESSIONS) }
+            Self {
+                ticketer: Some(ticketer),
+                storage: ServerSessionMemoryCache::new(SESSIONS),
+            }
         } else {
-            Self { ticketer: None, storage: Arc::new(NoServerSessionStorage {}) }
+            Self {
+                ticketer: None,
+                storage: Arc::new(NoServerSessionStorage {}),
+            }
         })
     }
 }
@@ -89,7 +97,14 @@ impl Store {
         for listener in &plan.listeners {
             let Some(tls) = &listener.tls else { continue };
             let previous = previous.and_then(|store| store.listener(&listener.name));
-            let mut building = Building { listener, tls, provider: &provider, loader, now, findings: &mut findings };
+            let mut building = Building {
+                listener,
+                tls,
+                provider: &provider,
+                loader,
+                now,
+                findings: &mut findings,
+            };
             if let Some(loaded) = building.build(previous) {
                 listeners.insert(Arc::clone(&listener.name), Arc::new(loaded));
             }
@@ -106,7 +121,11 @@ impl Store {
     /// Whether both serve the same certificates under the same rules.
     pub(crate) fn same_as(&self, other: &Self) -> bool {
         let prints = |store: &Self| -> Vec<_> {
-            store.listeners.iter().map(|(name, tls)| (Arc::clone(name), tls.fingerprint)).collect()
+            store
+                .listeners
+                .iter()
+                .map(|(name, tls)| (Arc::clone(name), tls.fingerprint))
+                .collect()
         };
         prints(self) == prints(other)
     }
@@ -114,23 +133,38 @@ impl Store {
     /// Names of listeners whose certificates or rules differ from the other store's.
     pub(crate) fn changed_from(&self, other: &Self) -> Vec<Arc<str>> {
         let changed = |(name, tls): &(&Arc<str>, &Arc<ListenerTls>)| {
-            other.listener(name).is_some_and(|old| old.fingerprint != tls.fingerprint)
+            other
+                .listener(name)
+                .is_some_and(|old| old.fingerprint != tls.fingerprint)
         };
-        self.listeners.iter().filter(changed).map(|(name, _)| Arc::clone(name)).collect()
+        self.listeners
+            .iter()
+            .filter(changed)
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
     }
 }
 
 impl ListenerTls {
     /// The configuration for a client that asks for `name` and can verify `schemes`; `None` if the name is unknown
     /// and unknown names are refused.
-    fn choose(&self, name: &str, schemes: &[SignatureScheme]) -> Option<(TlsPolicyId, &Arc<ServerConfig>)> {
+    fn choose(
+        &self,
+        name: &str,
+        schemes: &[SignatureScheme],
+    ) -> Option<(TlsPolicyId, &Arc<ServerConfig>)> {
         let policy = self.names.find(name, schemes)?.policy;
-        self.policies.get(policy.index()).map(|found| (policy, &found.config))
+        self.policies
+            .get(policy.index())
+            .map(|found| (policy, &found.config))
     }
 
     /// Whether ids of rules mean the same in both, so that connections made under one may go on under the other.
     pub(crate) fn same_rules(&self, other: &Self) -> bool {
-        self.policies.iter().map(|policy| &policy.rule).eq(other.policies.iter().map(|policy| &policy.rule))
+        self.policies
+            .iter()
+            .map(|policy| &policy.rule)
+            .eq(other.policies.iter().map(|policy| &policy.rule))
     }
 }
 
@@ -151,27 +185,46 @@ impl Building<'_> {
             .certificates
             .iter()
             .map(|certificate| {
-                let loaded =
-                    certificate::load(certificate, self.provider, self.loader, self.now, self.findings);
+                let loaded = certificate::load(
+                    certificate,
+                    self.provider,
+                    self.loader,
+                    self.now,
+                    self.findings,
+                );
                 (certificate, loaded)
             })
             .collect();
         self.check_names(&certificates);
-        let rules: Vec<Option<Rule>> =
-            self.tls.policies.iter().map(|auth| Rule::load(auth, self.loader, self.findings)).collect();
+        let rules: Vec<Option<Rule>> = self
+            .tls
+            .policies
+            .iter()
+            .map(|auth| Rule::load(auth, self.loader, self.findings))
+            .collect();
         let names = Arc::new(self.name_map(&certificates));
-        let policies: Vec<Option<Policy>> =
-            rules.into_iter().enumerate().map(|(index, rule)| self.policy(index, rule?, &names, previous)).collect();
+        let policies: Vec<Option<Policy>> = rules
+            .into_iter()
+            .enumerate()
+            .map(|(index, rule)| self.policy(index, rule?, &names, previous))
+            .collect();
         let policies = policies.into_iter().collect::<Option<Box<[Policy]>>>()?;
         let fingerprint = self.fingerprint(&certificates, &policies);
-        Some(ListenerTls { names, policies, fingerprint })
+        Some(ListenerTls {
+            names,
+            policies,
+            fingerprint,
+        })
     }
 
     fn name_map(&self, certificates: &[(&Certificate, Option<Loaded>)]) -> NameMap {
         let mut names = NameMap::new(self.tls.strict_names);
         for (certificate, loaded) in certificates {
             if let Some(loaded) = loaded {
-                let entry = Entry { key: Arc::clone(&loaded.key), policy: certificate.policy };
+                let entry = Entry {
+                    key: Arc::clone(&loaded.key),
+                    policy: certificate.policy,
+                };
                 names.add(loaded.names.iter().map(AsRef::as_ref), &entry);
             }
         }
@@ -190,7 +243,9 @@ impl Building<'_> {
                     continue;
                 };
                 let finding = if first.policy != certificate.policy {
-                    let message = format!("`{name}` is served under two different rules about client certificates");
+                    let message = format!(
+                        "`{name}` is served under two different rules about client certificates"
+                    );
                     Diagnostic::error("conflicting-client-auth", message)
                 } else if *first_algorithm == algorithm {
                     let message = format!(
@@ -201,7 +256,11 @@ impl Building<'_> {
                 } else {
                     continue;
                 };
-                self.findings.push(finding.at(certificate.cert_span, "again here").note(first.cert_span, "first here"));
+                self.findings.push(
+                    finding
+                        .at(certificate.cert_span, "again here")
+                        .note(first.cert_span, "first here"),
+                );
             }
         }
     }
@@ -219,8 +278,11 @@ impl Building<'_> {
             Some(sessions) => sessions,
             None => self.or_finding(Sessions::new(self.tls.tickets))?,
         };
-        let versions: &[_] =
-            if self.tls.only_tls13 { &[&rustls::version::TLS13] } else { rustls::ALL_VERSIONS };
+        let versions: &[_] = if self.tls.only_tls13 {
+            &[&rustls::version::TLS13]
+        } else {
+            rustls::ALL_VERSIONS
+        };
         let builder = ServerConfig::builder_with_provider(Arc::clone(self.provider));
         let builder = self.or_finding(builder.with_protocol_versions(versions))?;
         let builder = match verifier {
@@ -234,19 +296,30 @@ impl Building<'_> {
             Some(ticketer) => config.ticketer = Arc::clone(ticketer),
             None => config.send_tls13_tickets = 0,
         }
-        Some(Policy { rule, config: Arc::new(config), sessions })
+        Some(Policy {
+            rule,
+            config: Arc::new(config),
+            sessions,
+        })
     }
 
     fn or_finding<T>(&mut self, result: Result<T, rustls::Error>) -> Option<T> {
         result
             .map_err(|cause| {
-                let message = format!("TLS of listener `{}` cannot be set up: {cause}", self.listener.name);
+                let message = format!(
+                    "TLS of listener `{}` cannot be set up: {cause}",
+                    self.listener.name
+                );
                 self.findings.push(Diagnostic::error("tls", message));
             })
             .ok()
     }
 
-    fn fingerprint(&self, certificates: &[(&Certificate, Option<Loaded>)], policies: &[Policy]) -> u64 {
+    fn fingerprint(
+        &self,
+        certificates: &[(&Certificate, Option<Loaded>)],
+        policies: &[Policy],
+    ) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.tls.only_tls13, self.tls.strict_names, self.tls.tickets).hash(&mut hasher);
         for (certificate, loaded) in certificates {
@@ -267,7 +340,19 @@ impl Building<'_> {
 }
 
 /// The means of resumption that a listener used under the very same rules before a reload.
-fn kept_sessions(rule: &Rule, tickets: bool, previous: Option<&Arc<ListenerTls>>) -> Option<Sessions> {
-    let same = |policy: &&Policy| policy.rule == *rule && policy.sessions.ticketer.is_some() == tickets;
-    previous?.policies.iter().find(same).map(|policy| policy.sessions.clone())
+fn kept_sessions(
+    rule: &Rule,
+    tickets: bool,
+    previous: Option<&Arc<ListenerTls>>,
+) -> Option<Sessions> {
+    let same =
+        |policy: &&Policy| policy.rule == *rule && policy.sessions.ticketer.is_some() == tickets;
+    previous?
+        .policies
+        .iter()
+        .find(same)
+        .map(|policy| policy.sessions.clone())
 }
+
+#[cfg(test)]
+mod tests;

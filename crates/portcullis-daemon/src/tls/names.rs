@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use portcullis_plan::TlsPolicyId;
+use rustls::SignatureScheme;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use rustls::SignatureScheme;
 
 /// A loaded certificate, ready to be shown.
 #[derive(Debug, Clone)]
@@ -31,7 +31,10 @@ pub(crate) struct NameMap {
 impl NameMap {
     /// An empty map; a `strict` one has no answer for unknown names.
     pub(crate) fn new(strict: bool) -> Self {
-        Self { strict, ..Self::default() }
+        Self {
+            strict,
+            ..Self::default()
+        }
     }
 
     /// Adds a certificate under its names, lower case, wildcards written `*.example.com`. The first one added, with all
@@ -53,11 +56,17 @@ impl NameMap {
     /// can sign by one of `schemes`; if none can, the first, so that the client hears why.
     pub(crate) fn find(&self, name: &str, schemes: &[SignatureScheme]) -> Option<&Entry> {
         let entries = self.candidates(name)?;
-        entries.iter().find(|entry| entry.key.key.choose_scheme(schemes).is_some()).or(entries.first())
+        entries
+            .iter()
+            .find(|entry| entry.key.key.choose_scheme(schemes).is_some())
+            .or(entries.first())
     }
 
     fn candidates(&self, name: &str) -> Option<&[Entry]> {
-        let wildcard = || name.split_once('.').and_then(|(_, suffix)| self.wildcard.get(suffix));
+        let wildcard = || {
+            name.split_once('.')
+                .and_then(|(_, suffix)| self.wildcard.get(suffix))
+        };
         match self.exact.get(name).or_else(wildcard) {
             Some(entries) => Some(entries),
             None if self.strict => None,
@@ -68,12 +77,16 @@ impl NameMap {
 
 /// The name a client asks for, as certificates are looked up.
 pub(crate) fn asked_name(hello: &ClientHello<'_>) -> Box<str> {
-    hello.server_name().map(|name| name.trim_end_matches('.').to_ascii_lowercase().into()).unwrap_or_default()
+    hello
+        .server_name()
+        .map(|name| name.trim_end_matches('.').to_ascii_lowercase().into())
+        .unwrap_or_default()
 }
 
 impl ResolvesServerCert for NameMap {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.find(&asked_name(&hello), hello.signature_schemes()).map(|entry| Arc::clone(&entry.key))
+        self.find(&asked_name(&hello), hello.signature_schemes())
+            .map(|entry| Arc::clone(&entry.key))
     }
 }
 
@@ -85,7 +98,10 @@ mod tests {
     use super::*;
 
     fn entry(policy: usize) -> Entry {
-        Entry { key: certified(&authority(), &["x.test"]), policy: TlsPolicyId::new(policy) }
+        Entry {
+            key: certified(&authority(), &["x.test"]),
+            policy: TlsPolicyId::new(policy),
+        }
     }
 
     fn policy_for(map: &NameMap, name: &str) -> Option<usize> {
@@ -99,8 +115,16 @@ mod tests {
         map.add(["api.example.com"], &entry(1));
         assert_eq!(policy_for(&map, "api.example.com"), Some(1));
         assert_eq!(policy_for(&map, "www.example.com"), Some(0));
-        assert_eq!(policy_for(&map, "a.b.example.com"), None, "a wildcard stands for one label");
-        assert_eq!(policy_for(&map, "example.com"), None, "and for at least one");
+        assert_eq!(
+            policy_for(&map, "a.b.example.com"),
+            None,
+            "a wildcard stands for one label"
+        );
+        assert_eq!(
+            policy_for(&map, "example.com"),
+            None,
+            "and for at least one"
+        );
     }
 
     #[test]
@@ -118,6 +142,9 @@ mod tests {
     fn a_key_the_client_cannot_verify_is_still_the_last_resort() {
         let mut map = NameMap::new(true);
         map.add(["a.test"], &entry(0));
-        assert!(map.find("a.test", &[SignatureScheme::RSA_PSS_SHA256]).is_some());
+        assert!(
+            map.find("a.test", &[SignatureScheme::RSA_PSS_SHA256])
+                .is_some()
+        );
     }
 }

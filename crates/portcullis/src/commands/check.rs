@@ -17,7 +17,8 @@ pub(crate) fn check(config: Option<PathBuf>, arguments: &CheckArgs) -> Result {
     }
     if arguments.json {
         let diagnostics = portcullis_config::to_json(&checked.diagnostics, &checked.sources);
-        let answer = serde_json::json!({ "valid": checked.is_usable(), "diagnostics": diagnostics });
+        let answer =
+            serde_json::json!({ "valid": checked.is_usable(), "diagnostics": diagnostics });
         print(format!("{answer:#}\n"))?;
         return Ok(success(checked.is_usable()));
     }
@@ -40,7 +41,13 @@ fn summary(path: &Path, checked: &Checked) -> String {
             (plan.services.len(), "service"),
             (plan.servers.len(), "server"),
         ];
-        parts.map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" })).join(", ")
+        parts
+            .map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }))
+            .join(", ")
     });
-    format!("{}: valid, {}\n", path.display(), counts.unwrap_or_default())
+    format!(
+        "{}: valid, {}\n",
+        path.display(),
+        counts.unwrap_or_default()
+    )
 }

@@ -11,7 +11,12 @@ use crate::output::print;
 /// Prints completions for a shell.
 pub(crate) fn completions(arguments: &CompletionsArgs) -> Result {
     let mut text = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "portcullis", &mut text);
+    clap_complete::generate(
+        arguments.shell,
+        &mut Cli::command(),
+        "portcullis",
+        &mut text,
+    );
     print(text)?;
     Ok(ExitCode::SUCCESS)
 }

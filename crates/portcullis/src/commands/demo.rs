@@ -22,14 +22,26 @@ pub(crate) fn demo(arguments: &DemoArgs) -> Result {
     let folder = Folder::create().context("cannot make a temporary directory")?;
     certificate::write(folder.path()).context("cannot make a certificate")?;
     let apps = Apps::start(folder.path()).context("cannot start the demo apps")?;
-    let places = Places::real(&arguments.http, &arguments.https, folder.path(), apps.address());
-    let source = ConfigSource::Text { name: "demo".to_owned(), text: config(&places) };
+    let places = Places::real(
+        &arguments.http,
+        &arguments.https,
+        folder.path(),
+        apps.address(),
+    );
+    let source = ConfigSource::Text {
+        name: "demo".to_owned(),
+        text: config(&places),
+    };
     let guide = move |addresses: &[(String, String)]| {
         if let Err(error) = print(guide::text(addresses, &places)) {
             complain(&format!("error: {error}\n"));
         }
     };
-    let exit = portcullis_daemon::run(Options { source, strict: false, ready: Some(Box::new(guide)) });
+    let exit = portcullis_daemon::run(Options {
+        source,
+        strict: false,
+        ready: Some(Box::new(guide)),
+    });
     apps.stop();
     Ok(ExitCode::from(exit.code()))
 }

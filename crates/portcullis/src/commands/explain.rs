@@ -14,7 +14,11 @@ use crate::output::{complain, is_coloured, print};
 
 /// Tells which route a request takes.
 pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Result {
-    let fields = arguments.headers.iter().map(|text| field(text)).collect::<anyhow::Result<Vec<_>>>()?;
+    let fields = arguments
+        .headers
+        .iter()
+        .map(|text| field(text))
+        .collect::<anyhow::Result<Vec<_>>>()?;
     let checked = portcullis_daemon::check(&ConfigSource::File(config_file(config)?));
     let Some(plan) = &checked.plan else {
         complain(&checked.render(is_coloured()));
@@ -27,8 +31,8 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
         from: Some(arguments.from),
         listener: arguments.listener.as_deref(),
     };
-    let explanation =
-        explained(plan, &Live::new(plan, 1), &question, Moment::default()).map_err(|reason| anyhow!(reason))?;
+    let explanation = explained(plan, &Live::new(plan, 1), &question, Moment::default())
+        .map_err(|reason| anyhow!(reason))?;
     if arguments.json {
         print(format!("{:#}\n", explanation.json()))?;
     } else {
@@ -40,7 +44,9 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
 /// A field as curl takes it: `name: value`.
 fn field(text: &str) -> anyhow::Result<(String, String)> {
     match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
         _ => bail!("`{text}` is no field; write it as `name: value`"),
     }
 }
@@ -53,7 +59,10 @@ mod tests {
 
     #[test]
     fn fields_are_taken_as_curl_takes_them() {
-        assert_eq!(field("x-a: b:c").unwrap(), ("x-a".to_owned(), "b:c".to_owned()));
+        assert_eq!(
+            field("x-a: b:c").unwrap(),
+            ("x-a".to_owned(), "b:c".to_owned())
+        );
         assert!(field("x-a").is_err());
         assert!(field(": b").is_err());
     }

@@ -13,7 +13,11 @@ use crate::output::{complain, is_coloured, print};
 
 /// Formats files in place, or says which ones are not formatted.
 pub(crate) fn fmt(config: Option<PathBuf>, arguments: &FmtArgs) -> Result {
-    let files = if arguments.files.is_empty() { vec![config_file(config)?] } else { arguments.files.clone() };
+    let files = if arguments.files.is_empty() {
+        vec![config_file(config)?]
+    } else {
+        arguments.files.clone()
+    };
     let mut all_good = true;
     for file in &files {
         all_good &= one(file, arguments.check)?;
@@ -26,7 +30,10 @@ fn one(file: &Path, only_check: bool) -> anyhow::Result<bool> {
     let is_stdin = file == Path::new("-");
     let text = if is_stdin {
         let mut text = String::new();
-        io::stdin().lock().take(portcullis_config::MAX_FILE_BYTES as u64).read_to_string(&mut text)?;
+        io::stdin()
+            .lock()
+            .take(portcullis_config::MAX_FILE_BYTES as u64)
+            .read_to_string(&mut text)?;
         text
     } else {
         fs::read_to_string(file).with_context(|| format!("cannot read `{}`", file.display()))?
@@ -36,7 +43,11 @@ fn one(file: &Path, only_check: bool) -> anyhow::Result<bool> {
         Err(diagnostics) => {
             let mut sources = SourceMap::default();
             sources.add(file.display().to_string(), PathBuf::new(), text);
-            complain(&portcullis_config::render(&diagnostics, &sources, is_coloured()));
+            complain(&portcullis_config::render(
+                &diagnostics,
+                &sources,
+                is_coloured(),
+            ));
             return Ok(false);
         }
     };

@@ -15,7 +15,9 @@ pub(crate) fn man(arguments: &ManArgs) -> Result {
         Some(directory) => {
             std::fs::create_dir_all(directory)
                 .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
-                .with_context(|| format!("cannot write manual pages into `{}`", directory.display()))?;
+                .with_context(|| {
+                    format!("cannot write manual pages into `{}`", directory.display())
+                })?;
         }
         None => {
             let mut page = Vec::new();

@@ -26,7 +26,10 @@ const PLACES: [&str; 2] = ["/etc/portcullis/portcullis.toml", "portcullis.toml"]
 pub(crate) fn config_file(named: Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let found = named.or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()));
     let Some(found) = found else {
-        bail!("no configuration: neither {} exists; name one with -c FILE", PLACES.join(" nor ./"));
+        bail!(
+            "no configuration: neither {} exists; name one with -c FILE",
+            PLACES.join(" nor ./")
+        );
     };
     Ok(found)
 }
@@ -38,5 +41,9 @@ pub(crate) fn quoted(text: &str) -> String {
 
 /// The exit code for whether something is as it should be.
 pub(crate) fn success(is_good: bool) -> std::process::ExitCode {
-    if is_good { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE }
+    if is_good {
+        std::process::ExitCode::SUCCESS
+    } else {
+        std::process::ExitCode::FAILURE
+    }
 }

@@ -15,8 +15,15 @@ pub(crate) fn proxy(arguments: &ProxyArgs) -> Result {
         print(text)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let source = ConfigSource::Text { name: "proxy".to_owned(), text };
-    let exit = portcullis_daemon::run(Options { source, strict: false, ready: None });
+    let source = ConfigSource::Text {
+        name: "proxy".to_owned(),
+        text,
+    };
+    let exit = portcullis_daemon::run(Options {
+        source,
+        strict: false,
+        ready: None,
+    });
     Ok(ExitCode::from(exit.code()))
 }
 
@@ -35,8 +42,11 @@ mod tests {
 
     #[test]
     fn addresses_cannot_break_out_of_their_strings() {
-        let arguments =
-            ProxyArgs { from: ":80\"\n[x]".to_owned(), to: vec!["a\\".to_owned(), "b".to_owned()], print_config: true };
+        let arguments = ProxyArgs {
+            from: ":80\"\n[x]".to_owned(),
+            to: vec!["a\\".to_owned(), "b".to_owned()],
+            print_config: true,
+        };
         let text = config(&arguments);
         assert!(text.contains(r#"bind = ":80\"\n[x]""#), "{text}");
         assert!(text.contains(r#"servers = ["a\\", "b"]"#), "{text}");

@@ -25,7 +25,8 @@ pub(crate) fn reload(config: Option<PathBuf>, arguments: &ReloadArgs) -> Result 
             None => return Ok(ExitCode::FAILURE),
         },
     };
-    let answer = ask(&socket).with_context(|| format!("cannot ask over the admin socket `{}`", socket.display()))?;
+    let answer = ask(&socket)
+        .with_context(|| format!("cannot ask over the admin socket `{}`", socket.display()))?;
     let (verdict, report) = answer.split_once("\n--\n").unwrap_or((&answer, ""));
     let report = format!("{}\n", report.trim_end());
     match verdict.trim() {
@@ -48,7 +49,10 @@ fn configured_socket(config: Option<PathBuf>) -> anyhow::Result<Option<PathBuf>>
     };
     match &plan.process.admin_socket {
         Some(socket) => Ok(Some(socket.path.clone())),
-        None => bail!("`{}` names no admin socket; send HUP to the process instead", path.display()),
+        None => bail!(
+            "`{}` names no admin socket; send HUP to the process instead",
+            path.display()
+        ),
     }
 }
 

@@ -10,7 +10,11 @@ use crate::output::print;
 pub(crate) fn version(arguments: &VersionArgs) -> Result {
     let mut text = format!("portcullis {}\n", env!("CARGO_PKG_VERSION"));
     if arguments.verbose {
-        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+        let profile = if cfg!(debug_assertions) {
+            "debug"
+        } else {
+            "release"
+        };
         text.push_str(&format!(
             "target: {}-{}\nprofile: {profile}\ntls: rustls with ring\nlicence: {}\n",
             std::env::consts::ARCH,

@@ -30,7 +30,9 @@ impl Apps {
         tcp.set_nonblocking(true)?;
         unix.set_nonblocking(true)?;
         let address = tcp.local_addr()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new().name("demo-apps".to_owned()).spawn(move || {
             runtime.block_on(async {
@@ -43,7 +45,11 @@ impl Apps {
                 }
             });
         })?;
-        Ok(Self { address, stop, thread })
+        Ok(Self {
+            address,
+            stop,
+            thread,
+        })
     }
 
     /// Where the app on TCP listens.
@@ -62,7 +68,9 @@ async fn answer(app: &'static str, request: Request) -> Response {
     match request.path() {
         "/health" => Response::text(200, "ok\n"),
         "/ws" => websocket::accept(&request).unwrap_or_else(|| {
-            Response::text(426, "a WebSocket is here\n").with("Upgrade", "websocket").with("Connection", "upgrade")
+            Response::text(426, "a WebSocket is here\n")
+                .with("Upgrade", "websocket")
+                .with("Connection", "upgrade")
         }),
         "/slow" => {
             let seconds = seconds(&request.target).min(SLOWEST);
@@ -75,8 +83,13 @@ async fn answer(app: &'static str, request: Request) -> Response {
 
 /// `seconds` of the query, 1 without it.
 fn seconds(target: &str) -> u64 {
-    let query = target.split_once('?').map(|(_, query)| query).unwrap_or_default();
-    let value = query.split('&').find_map(|pair| pair.strip_prefix("seconds="));
+    let query = target
+        .split_once('?')
+        .map(|(_, query)| query)
+        .unwrap_or_default();
+    let value = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("seconds="));
     value.and_then(|value| value.parse().ok()).unwrap_or(1)
 }
 

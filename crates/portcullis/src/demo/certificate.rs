@@ -16,7 +16,9 @@ pub(crate) const KEY: &str = "localhost.key";
 pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
     let names = ["localhost", "*.localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut params = CertificateParams::new(names)?;
-    params.distinguished_name.push(DnType::CommonName, "portcullis demo");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "portcullis demo");
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
     write_private(&folder.join(KEY), &key.serialize_pem())?;
@@ -25,5 +27,10 @@ pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(text.as_bytes())
 }

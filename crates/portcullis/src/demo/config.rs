@@ -22,13 +22,23 @@ pub(crate) struct Places {
 impl Places {
     /// Places for a demo that runs.
     pub(crate) fn real(http: &str, https: &str, folder: &Path, app: SocketAddr) -> Self {
-        Self { http: address(http), https: address(https), folder: folder.to_owned(), app: app.to_string() }
+        Self {
+            http: address(http),
+            https: address(https),
+            folder: folder.to_owned(),
+            app: app.to_string(),
+        }
     }
 
     /// Places for showing the configuration.
     pub(crate) fn shown(http: &str, https: &str) -> Self {
         let folder = PathBuf::from("/tmp/portcullis-demo");
-        Self { http: address(http), https: address(https), folder, app: "127.0.0.1:3000".to_owned() }
+        Self {
+            http: address(http),
+            https: address(https),
+            folder,
+            app: "127.0.0.1:3000".to_owned(),
+        }
     }
 
     /// A file in the demo's folder.
@@ -39,7 +49,11 @@ impl Places {
 
 /// A bare port means this machine only.
 fn address(text: &str) -> String {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { format!("127.0.0.1:{text}") } else { text.to_owned() }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("127.0.0.1:{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The configuration as text.
@@ -49,7 +63,10 @@ pub(crate) fn config(places: &Places) -> String {
         .replace("\"@http\"", &quoted(&places.http))
         .replace("\"@https\"", &quoted(&places.https))
         .replace("\"@app\"", &quoted(&places.app))
-        .replace("\"@unix\"", &quoted(&format!("unix:{}", places.file("app.sock"))))
+        .replace(
+            "\"@unix\"",
+            &quoted(&format!("unix:{}", places.file("app.sock"))),
+        )
         .replace("\"@admin\"", &quoted_file("admin.sock"))
         .replace("\"@cert\"", &quoted_file(certificate::CERT))
         .replace("\"@key\"", &quoted_file(certificate::KEY))

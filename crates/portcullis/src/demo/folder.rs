@@ -17,7 +17,8 @@ impl Folder {
     pub(crate) fn create() -> io::Result<Self> {
         let mut last = io::Error::from(io::ErrorKind::AlreadyExists);
         for attempt in 0..TRIES {
-            let path = std::env::temp_dir().join(format!("portcullis-demo-{}-{attempt}", std::process::id()));
+            let path = std::env::temp_dir()
+                .join(format!("portcullis-demo-{}-{attempt}", std::process::id()));
             match DirBuilder::new().mode(0o700).create(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) => last = error,
@@ -50,7 +51,10 @@ mod tests {
     fn a_folder_is_private_and_goes_with_everything_in_it() {
         let folder = Folder::create().unwrap();
         let path = folder.path().to_owned();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
         fs::write(path.join("file"), "x").unwrap();
         drop(folder);
         assert!(!path.exists());

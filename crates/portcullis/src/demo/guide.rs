@@ -7,7 +7,10 @@ use super::config::Places;
 pub(crate) fn text(addresses: &[(String, String)], places: &Places) -> String {
     let of = |listener: &str| {
         let found = addresses.iter().find(|(name, _)| name == listener);
-        found.and_then(|(_, address)| address.rsplit(':').next()).unwrap_or_default().to_owned()
+        found
+            .and_then(|(_, address)| address.rsplit(':').next())
+            .unwrap_or_default()
+            .to_owned()
     };
     let (http, https) = (of("http"), of("https"));
     let (cert, admin) = (places.file(certificate::CERT), places.file("admin.sock"));

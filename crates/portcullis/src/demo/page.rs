@@ -10,7 +10,9 @@ const SHOWN: usize = 4096;
 /// Shows `request` as the app `app` received it.
 pub(crate) fn show(app: &str, request: &Request) -> Response {
     let text = text(app, request);
-    let wants_html = request.field("accept").is_some_and(|accept| accept.contains("text/html"));
+    let wants_html = request
+        .field("accept")
+        .is_some_and(|accept| accept.contains("text/html"));
     let response = if wants_html {
         Response::new(200, "text/html; charset=utf-8", html(&text))
     } else {
@@ -20,7 +22,10 @@ pub(crate) fn show(app: &str, request: &Request) -> Response {
 }
 
 fn text(app: &str, request: &Request) -> String {
-    let mut text = format!("served by the demo app on {app}, asked by {}\n\n", request.peer);
+    let mut text = format!(
+        "served by the demo app on {app}, asked by {}\n\n",
+        request.peer
+    );
     let _ = writeln!(text, "{} {} HTTP/1.1", request.method, request.target);
     for (name, value) in &request.fields {
         let _ = writeln!(text, "{name}: {value}");
@@ -33,7 +38,10 @@ fn text(app: &str, request: &Request) -> String {
 }
 
 fn html(text: &str) -> String {
-    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let escaped = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     format!(
         "<!doctype html><meta charset=utf-8><title>portcullis demo</title>\
          <body style=\"font:16px/1.5 system-ui;max-width:50em;margin:3em auto\">\
@@ -50,17 +58,37 @@ mod tests {
 
     #[test]
     fn what_a_client_sends_is_escaped_for_browsers() {
-        let fields = vec![("Accept".to_owned(), "text/html".to_owned()), ("X".to_owned(), "<script>".to_owned())];
-        let request = Request { method: "GET".to_owned(), target: "/".to_owned(), fields, ..Request::default() };
+        let fields = vec![
+            ("Accept".to_owned(), "text/html".to_owned()),
+            ("X".to_owned(), "<script>".to_owned()),
+        ];
+        let request = Request {
+            method: "GET".to_owned(),
+            target: "/".to_owned(),
+            fields,
+            ..Request::default()
+        };
         let body = String::from_utf8(show("tcp", &request).body).unwrap();
-        assert!(body.contains("X: &lt;script&gt;") && !body.contains("<script>"), "{body}");
+        assert!(
+            body.contains("X: &lt;script&gt;") && !body.contains("<script>"),
+            "{body}"
+        );
     }
 
     #[test]
     fn everybody_else_gets_text() {
-        let request = Request { method: "POST".to_owned(), body: b"hi".to_vec(), ..Request::default() };
+        let request = Request {
+            method: "POST".to_owned(),
+            body: b"hi".to_vec(),
+            ..Request::default()
+        };
         let response = show("unix", &request);
         assert!(response.body.ends_with(b"\nhi\n"));
-        assert!(response.fields.iter().any(|(name, value)| name == "X-Served-By" && value == "unix"));
+        assert!(
+            response
+                .fields
+                .iter()
+                .any(|(name, value)| name == "X-Served-By" && value == "unix")
+        );
     }
 }

@@ -22,7 +22,10 @@ struct Frame {
 
 /// The 101 for a request that asks for a WebSocket properly.
 pub(crate) fn accept(request: &Request) -> Option<Response> {
-    let asks = request.upgrade.as_deref().is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
+    let asks = request
+        .upgrade
+        .as_deref()
+        .is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
     let key = request.field("sec-websocket-key").filter(|_| asks)?;
     let fields = vec![
         ("Connection".to_owned(), "Upgrade".to_owned()),
@@ -50,11 +53,18 @@ fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let word = chunk
+            .iter()
+            .fold(0_u32, |word, byte| word << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for position in 0..4 {
             let digit = word >> (18 - 6 * position) & 63;
             let digit = ALPHABET.get(digit as usize).copied().unwrap_or(b'=');
-            text.push(if position <= chunk.len() { char::from(digit) } else { '=' });
+            text.push(if position <= chunk.len() {
+                char::from(digit)
+            } else {
+                '='
+            });
         }
     }
     text
@@ -90,16 +100,26 @@ async fn receive(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> io::Result
         127 => stream.read_u64().await?,
         short => u64::from(short),
     };
-    let length = usize::try_from(length).ok().filter(|length| *length <= LONGEST).ok_or(io::ErrorKind::InvalidData)?;
+    let length = usize::try_from(length)
+        .ok()
+        .filter(|length| *length <= LONGEST)
+        .ok_or(io::ErrorKind::InvalidData)?;
     let mut mask = [0; 4];
     stream.read_exact(&mut mask).await?;
     let mut payload = vec![0; length];
     stream.read_exact(&mut payload).await?;
-    payload.iter_mut().zip(mask.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+    payload
+        .iter_mut()
+        .zip(mask.iter().cycle())
+        .for_each(|(byte, mask)| *byte ^= mask);
     Ok(Frame { first, payload })
 }
 
-async fn send(stream: &mut (impl tokio::io::AsyncWrite + Unpin), first: u8, payload: &[u8]) -> io::Result<()> {
+async fn send(
+    stream: &mut (impl tokio::io::AsyncWrite + Unpin),
+    first: u8,
+    payload: &[u8],
+) -> io::Result<()> {
     let mut frame = vec![first];
     match payload.len() {
         length @ 0..126 => frame.push(u8::try_from(length).unwrap_or(0)),
@@ -126,19 +146,27 @@ mod tests {
 
     #[test]
     fn the_proof_is_that_of_the_rfc() {
-        assert_eq!(proof("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+        assert_eq!(
+            proof("dGhlIHNhbXBsZSBub25jZQ=="),
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
     }
 
     #[test]
     fn base64_pads() {
-        assert_eq!([base64(b""), base64(b"f"), base64(b"fo"), base64(b"foo")], ["", "Zg==", "Zm8=", "Zm9v"]);
+        assert_eq!(
+            [base64(b""), base64(b"f"), base64(b"fo"), base64(b"foo")],
+            ["", "Zg==", "Zm8=", "Zm9v"]
+        );
     }
 
     #[tokio::test]
     async fn messages_come_back_unmasked_and_a_close_ends() {
         let (mut client, server) = tokio::io::duplex(1024);
         // A masked text frame "Hello" (section 5.7), half of which came with the request.
-        let hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+        let hello = [
+            0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58,
+        ];
         let task = tokio::spawn(echo(Box::new(server), hello[..5].to_vec()));
         client.write_all(&hello[5..]).await.unwrap();
         client.write_all(&[0x88, 0x80, 0, 0, 0, 0]).await.unwrap();
