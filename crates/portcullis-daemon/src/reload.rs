@@ -81,7 +81,8 @@ impl fmt::Display for Report {
     }
 }
 
-fn counted(count: usize, noun: &str) -> String {
+/// `1 request`, `3 requests`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 

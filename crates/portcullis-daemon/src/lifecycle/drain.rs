@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::signals::Signals;
 use super::{Exit, Process};
+use crate::reload::counted;
 use crate::runtime::{Busy, Command};
 
 /// How often it is looked whether everything is over.
@@ -77,20 +78,13 @@ impl Process {
 
 /// `3 requests, 1 tunnel`; connections only where nothing else is left.
 fn waited_for(busy: Busy) -> String {
-    let counted = |count: usize, noun: &str| match count {
-        0 => None,
-        1 => Some(format!("1 {noun}")),
-        _ => Some(format!("{count} {noun}s")),
-    };
-    let parts: Vec<String> = [
-        counted(busy.exchanges, "request"),
-        counted(busy.tunnels, "tunnel"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let parts: Vec<String> = [(busy.exchanges, "request"), (busy.tunnels, "tunnel")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, noun)| counted(count, noun))
+        .collect();
     if parts.is_empty() {
-        return counted(busy.connections, "connection").unwrap_or_else(|| "nothing".to_owned());
+        return counted(busy.connections, "connection");
     }
     parts.join(", ")
 }
@@ -109,6 +103,6 @@ mod tests {
         assert_eq!(waited_for(busy(4, 3, 1)), "3 requests, 1 tunnel");
         assert_eq!(waited_for(busy(4, 0, 2)), "2 tunnels");
         assert_eq!(waited_for(busy(1, 0, 0)), "1 connection");
-        assert_eq!(waited_for(busy(0, 0, 0)), "nothing");
+        assert_eq!(waited_for(busy(0, 0, 0)), "0 connections");
     }
 }

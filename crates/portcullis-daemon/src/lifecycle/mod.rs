@@ -20,7 +20,7 @@ use crate::listen::door::Door;
 use crate::listen::set::Sockets;
 use crate::log;
 use crate::probe::Probes;
-use crate::reload::Report;
+use crate::reload::{Report, counted};
 use crate::resolve::Resolver;
 use crate::runtime::{self, Workers};
 use crate::tls::Store;
@@ -162,10 +162,10 @@ impl Process {
     /// How things are, for the service manager.
     pub(crate) fn status(&self) -> String {
         let plan = &self.daemon.snapshot().plan;
+        let listeners = counted(plan.listeners.len(), "listener");
         format!(
-            "serving, {} listeners, {} servers",
-            plan.listeners.len(),
-            plan.servers.len()
+            "serving, {listeners}, {}",
+            counted(plan.servers.len(), "server")
         )
     }
 }

@@ -140,8 +140,8 @@ pub(crate) async fn accept_loop(
     }
 }
 
-/// After a failed `accept`: out of descriptors, the reserve takes one waiting connection off the queue and closes it,
-/// so that its client learns at once; everything else is an affair of one connection.
+/// After a failed `accept`: out of descriptors, the reserve takes waiting connections off the queue and closes them,
+/// so that their clients learn at once; everything else is an affair of one connection.
 async fn recover(
     error: &io::Error,
     socket: &Socket,
@@ -158,7 +158,12 @@ async fn recover(
     }
     door.process.descriptors_exhausted.count();
     reserve.release();
-    drop(socket.accept_waiting().await);
+    for _ in 0..BATCH {
+        // Dropped at once, which frees the descriptor for the next one.
+        if !matches!(socket.accept_waiting().await, Some(Ok(_))) {
+            break;
+        }
+    }
     reserve.refill();
     if let Some(held_back) = EXHAUSTED.pass(now) {
         tracing::warn!(listener = %door.name, %error, held_back, "out of file descriptors: connections are being closed");

@@ -90,16 +90,20 @@ async fn welcome(accepted: Accepted, rules: Arc<Rules>, slot: Slot) {
     drop(rules);
     let (peer, local) = accepted;
     let listener = Arc::clone(&slot.door.name);
-    let connection = Connection {
-        io,
-        listener,
-        peer,
-        local,
-        tls,
-        accepted: now,
-        buffered: Vec::new(),
-    };
-    serve(Rc::clone(&slot.worker), connection).await;
+    // Written in place: a variable would be kept beside the task's own copy for the life of the connection.
+    serve(
+        Rc::clone(&slot.worker),
+        Connection {
+            io,
+            listener,
+            peer,
+            local,
+            tls,
+            accepted: now,
+            buffered: Vec::new(),
+        },
+    )
+    .await;
 }
 
 type Introduced = (super::accept::Ends, ClientIo, Option<Box<TlsFacts>>);
