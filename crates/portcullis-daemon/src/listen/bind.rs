@@ -243,6 +243,10 @@ fn explain_unix(address: &str, cause: io::Error) -> BindError {
             address,
             reason: "this user may not create files in that directory",
         },
+        io::ErrorKind::NotFound => BindError::Other {
+            address,
+            cause: io::Error::other("its directory does not exist"),
+        },
         _ => BindError::Other { address, cause },
     }
 }
@@ -383,6 +387,19 @@ mod tests {
         assert!(matches!(failure, BindError::InUse { .. }), "{failure}");
         drop(bound);
         std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_is_missing_is_said_to_be_that() {
+        let path = private_dir("gone").join("missing/a.sock");
+        let failure = Bound::open(&unix(&path, 0o600), 16, 1).unwrap_err();
+        assert!(
+            failure
+                .to_string()
+                .ends_with("its directory does not exist"),
+            "{failure}"
+        );
+        std::fs::remove_dir_all(path.ancestors().nth(2).unwrap()).unwrap();
     }
 
     #[test]
