@@ -178,7 +178,7 @@ fn answer(route: RouteId, answer: Answer<'_>) -> Decision<'_> {
 /// Whether the host is under other client-certificate rules than the connection.
 fn is_misdirected(listener: &Listener, facts: &Facts<'_>) -> bool {
     match (&listener.tls, facts.tls) {
-        (Some(tls), Some(handshake)) => tls.domains.misdirects(facts.host, handshake.policy),
+        (Some(tls), Some(handshake)) => tls.domains.misdirects(facts.host, handshake.rules),
         _ => false,
     }
 }

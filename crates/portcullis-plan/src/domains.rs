@@ -7,7 +7,27 @@
 use std::collections::BTreeMap;
 
 use crate::TlsPolicyId;
-use crate::plan::Certificate;
+use crate::plan::{Certificate, ClientAuth};
+
+/// Tells rules about client certificates apart by what they say, so that a connection made before a reload is
+/// judged rightly after it. Equal rules have equal marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthMark(u64);
+
+impl AuthMark {
+    /// The mark of a rule: its mode and the file of its authorities (FNV-1a).
+    #[must_use]
+    pub fn of(rule: &ClientAuth) -> Self {
+        let (mode, ca) = match rule {
+            ClientAuth::None => (0, None),
+            ClientAuth::Optional { ca, .. } => (1, Some(ca)),
+            ClientAuth::Required { ca, .. } => (2, Some(ca)),
+        };
+        let path = ca.map_or(&[][..], |ca| ca.as_os_str().as_encoded_bytes());
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        Self(path.iter().fold(step(0xcbf2_9ce4_8422_2325, &mode), step))
+    }
+}
 
 /// Hosts to rules about client certificates, for one listener.
 #[derive(Clone, Debug)]
@@ -15,13 +35,15 @@ pub struct Domains {
     /// Names and, for wildcards, what follows `*`, with its dot. Empty where all rules are the same.
     names: BTreeMap<Box<str>, TlsPolicyId>,
     otherwise: TlsPolicyId,
+    /// Marks of the rules, by `TlsPolicyId`.
+    marks: Box<[AuthMark]>,
 }
 
 impl Domains {
     /// The domains of a listener's certificates. A host that no listed name covers belongs to the
     /// listener's own rules (the first) if some certificate lists no names, else to the default certificate's.
     #[must_use]
-    pub fn new(certificates: &[Certificate]) -> Self {
+    pub fn new(certificates: &[Certificate], policies: &[ClientAuth]) -> Self {
         let own = TlsPolicyId::new(0);
         let default = certificates
             .first()
@@ -48,13 +70,28 @@ impl Domains {
                 }
             }
         }
-        Self { names, otherwise }
+        let marks = policies.iter().map(AuthMark::of).collect();
+        Self {
+            names,
+            otherwise,
+            marks,
+        }
     }
 
-    /// Whether a request for `host` may not use a connection made under `policy`. A request without host may.
+    /// Whether a request for `host` may not use a connection made under the rules of `mark`. A request without host
+    /// may use any that was made under rules still in force.
     #[must_use]
-    pub fn misdirects(&self, host: &str, policy: TlsPolicyId) -> bool {
-        !self.names.is_empty() && !host.is_empty() && self.policy(host) != policy
+    pub fn misdirects(&self, host: &str, mark: AuthMark) -> bool {
+        if host.is_empty() {
+            return !self.marks.contains(&mark);
+        }
+        self.mark(self.policy(host)) != Some(mark)
+    }
+
+    /// The mark of these rules; `None` for an id of another listener.
+    #[must_use]
+    pub fn mark(&self, policy: TlsPolicyId) -> Option<AuthMark> {
+        self.marks.get(policy.index()).copied()
     }
 
     /// The rules for `host`: those of its exact name, else of a wildcard in place of its first label.
@@ -89,19 +126,53 @@ mod tests {
         }
     }
 
+    fn required(ca: &str) -> ClientAuth {
+        ClientAuth::Required {
+            ca: ca.into(),
+            span: None,
+        }
+    }
+
+    fn domains(certificates: &[Certificate]) -> Domains {
+        Domains::new(certificates, &[ClientAuth::None, required("ca.pem")])
+    }
+
+    fn marks() -> (AuthMark, AuthMark) {
+        (
+            AuthMark::of(&ClientAuth::None),
+            AuthMark::of(&required("ca.pem")),
+        )
+    }
+
     #[test]
     fn one_set_of_rules_misdirects_nothing() {
-        let domains = Domains::new(&[certificate(&[], 0), certificate(&["a.example"], 0)]);
-        assert!(!domains.misdirects("b.example", TlsPolicyId::new(0)));
+        let domains = domains(&[certificate(&[], 0), certificate(&["a.example"], 0)]);
+        assert!(!domains.misdirects("b.example", marks().0));
+    }
+
+    #[test]
+    fn a_connection_made_before_the_rules_changed_reaches_nothing_they_guard() {
+        let now = Domains::new(&[certificate(&[], 0)], &[required("ca.pem")]);
+        let (open, guarded) = marks();
+        assert!(
+            now.misdirects("a.example", open),
+            "made when nothing was asked"
+        );
+        assert!(now.misdirects("", open), "without host neither");
+        assert!(
+            now.misdirects("a.example", AuthMark::of(&required("old.pem"))),
+            "made under other authorities"
+        );
+        assert!(!now.misdirects("a.example", guarded));
     }
 
     #[test]
     fn hosts_under_other_rules_are_misdirected() {
-        let domains = Domains::new(&[
+        let domains = domains(&[
             certificate(&["www.example", "open.admin.example"], 0),
             certificate(&["*.admin.example", "Admin.example"], 1),
         ]);
-        let (open, guarded) = (TlsPolicyId::new(0), TlsPolicyId::new(1));
+        let (open, guarded) = marks();
         for (host, policy) in [
             ("www.example", open),
             ("open.admin.example", open),
@@ -119,13 +190,13 @@ mod tests {
 
     #[test]
     fn unlisted_hosts_belong_to_the_default_certificate_unless_another_lists_no_names() {
-        let guarded = TlsPolicyId::new(1);
-        let listed = Domains::new(&[
+        let guarded = marks().1;
+        let listed = domains(&[
             certificate(&["a.example"], 1),
             certificate(&["b.example"], 0),
         ]);
         assert!(!listed.misdirects("unknown", guarded));
-        let open = Domains::new(&[certificate(&["a.example"], 1), certificate(&[], 0)]);
+        let open = domains(&[certificate(&["a.example"], 1), certificate(&[], 0)]);
         assert!(open.misdirects("unknown", guarded));
     }
 }

@@ -100,7 +100,7 @@ pub fn explain(
     let tls = listener
         .tls
         .as_ref()
-        .map(|tls| handshake(host, tls.domains.policy(host)));
+        .and_then(|tls| Some(handshake(host, tls.domains.mark(tls.domains.policy(host))?)));
     let facts = Facts {
         listener_id: id,
         listener,
@@ -129,10 +129,10 @@ pub fn explain(
 }
 
 /// The handshake that a client asking for this host makes.
-fn handshake(host: &str, policy: crate::TlsPolicyId) -> TlsFacts {
+fn handshake(host: &str, rules: crate::domains::AuthMark) -> TlsFacts {
     TlsFacts {
         name: host.into(),
-        policy,
+        rules,
         version: "TLSv1.3",
         cipher: "",
         client_subject: None,

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::ListenerId;
+use crate::domains::AuthMark;
 use crate::plan::{Listener, Route, Server, Service};
-use crate::{ListenerId, TlsPolicyId};
 
 /// Fields of a message head, however they are stored.
 pub trait Fields {
@@ -58,7 +59,7 @@ pub struct TlsFacts {
     /// Server name the client asked for, lower case; empty if none.
     pub name: Box<str>,
     /// The client-certificate rules that were applied.
-    pub policy: TlsPolicyId,
+    pub rules: AuthMark,
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
     /// The cipher suite's standard name.

@@ -57,6 +57,7 @@ pub(crate) async fn send(
         date: &worker.date(now),
         keep_alive,
     };
+    story.from_server = false;
     story.timings.wall_nanos = worker.clock().wall_nanos(now);
     writer.write(reply, story, to_client, to_server);
     if story.attempts == 0 {

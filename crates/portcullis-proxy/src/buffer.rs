@@ -3,7 +3,7 @@
 //! An idle connection owns none. A worker keeps returned buffers, newest first, so that the
 //! next reader finds warm memory, and drops what exceeds its bounds.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// A fixed piece of memory with unread bytes in the middle.
 pub(crate) struct Buffer {
@@ -95,6 +95,8 @@ pub(crate) struct BufferPool {
     capacity: usize,
     keep: usize,
     free: RefCell<Vec<Buffer>>,
+    /// The fewest that lay free since the last trimming.
+    spare: Cell<usize>,
 }
 
 impl BufferPool {
@@ -104,14 +106,28 @@ impl BufferPool {
             capacity,
             keep,
             free: RefCell::new(Vec::new()),
+            spare: Cell::new(0),
         }
     }
 
     pub(crate) fn take(&self) -> Buffer {
-        self.free
-            .borrow_mut()
-            .pop()
-            .unwrap_or_else(|| Buffer::with_capacity(self.capacity))
+        let mut free = self.free.borrow_mut();
+        let buffer = free.pop();
+        self.spare.set(self.spare.get().min(free.len()));
+        buffer.unwrap_or_else(|| Buffer::with_capacity(self.capacity))
+    }
+
+    /// Frees half of the buffers that nobody needed since the last time, down to `least`.
+    pub(crate) fn trim(&self, least: usize) {
+        let mut free = self.free.borrow_mut();
+        let spare = self.spare.replace(free.len());
+        let keep = free.len().saturating_sub(spare.div_ceil(2)).max(least);
+        free.truncate(keep);
+    }
+
+    /// How many lie free.
+    pub(crate) fn held(&self) -> usize {
+        self.free.borrow().len()
     }
 
     /// Takes a buffer back; one that was grown, or one too many, is freed.
@@ -147,6 +163,27 @@ mod tests {
         buffer.grow(8);
         assert_eq!(buffer.filled(), b"bcd");
         assert_eq!(buffer.space().len(), 5);
+    }
+
+    #[test]
+    fn pool_gives_back_by_halves_what_nobody_needs() {
+        let pool = BufferPool::new(4, 16);
+        (0..10)
+            .map(|_| pool.take())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|buffer| pool.put(buffer));
+        pool.trim(1);
+        assert_eq!(pool.free.borrow().len(), 10, "all were needed");
+        pool.put(pool.take());
+        pool.trim(1);
+        assert_eq!(
+            pool.free.borrow().len(),
+            5,
+            "nine lay idle all the time, half of them go"
+        );
+        (0..5).for_each(|_| pool.trim(1));
+        assert_eq!(pool.free.borrow().len(), 1);
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
+use std::time::Duration;
 
+use portcullis_plan::plan::Listener;
 use portcullis_plan::{Deadline, ListenerId, Moment, TlsFacts};
 
 use crate::deadline::{Slot, Timer};
@@ -28,8 +30,8 @@ pub struct Connection {
     pub tls: Option<Box<TlsFacts>>,
     /// When it was accepted.
     pub accepted: Moment,
-    /// Bytes read past a PROXY header on a plain listener.
-    pub buffered: Vec<u8>,
+    /// How long its TLS handshake took.
+    pub handshake: Option<Duration>,
 }
 
 /// A connection at work.
@@ -38,6 +40,8 @@ pub(crate) struct Client {
     pub(crate) timer: Timer,
     pub(crate) who: Who,
     pub(crate) accepted: Moment,
+    /// How long the handshake took, until the first request tells it.
+    pub(crate) handshake: Option<Duration>,
     /// Requests begun on it.
     pub(crate) requests: u64,
     listener: Arc<str>,
@@ -64,8 +68,8 @@ pub(crate) enum Pause {
 }
 
 impl Client {
-    pub(crate) fn new(worker: &Worker, connection: Connection, waker: Waker) -> (Self, Vec<u8>) {
-        let timer = Timer::new(&worker.wheel, waker);
+    pub(crate) fn new(worker: &Worker, connection: Connection) -> Self {
+        let timer = Timer::new(&worker.wheel);
         worker.wake_upkeep();
         let Connection {
             io,
@@ -74,31 +78,28 @@ impl Client {
             local,
             tls,
             accepted,
-            buffered,
+            handshake,
         } = connection;
         let who = Who { peer, local, tls };
-        (
-            Self {
-                io,
-                timer,
-                who,
-                accepted,
-                requests: 0,
-                listener,
-                resolved: (0, None),
-            },
-            buffered,
-        )
+        Self {
+            io,
+            timer,
+            who,
+            accepted,
+            handshake,
+            requests: 0,
+            listener,
+            resolved: (0, None),
+        }
     }
 
-    /// The connection's listener in this snapshot; `None` once a reload removed it.
+    /// The connection's listener in this snapshot; `None` once a reload removed it, or made TLS of clear text or the reverse.
     pub(crate) fn listener_id(&mut self, snapshot: &Snapshot) -> Option<ListenerId> {
         if self.resolved.0 != snapshot.generation {
-            let at = snapshot
-                .plan
-                .listeners
-                .iter()
-                .position(|listener| listener.name == self.listener);
+            let is_mine = |listener: &Listener| {
+                listener.name == self.listener && listener.tls.is_some() == self.who.tls.is_some()
+            };
+            let at = snapshot.plan.listeners.iter().position(is_mine);
             self.resolved = (snapshot.generation, at.map(ListenerId::new));
         }
         self.resolved.1
@@ -134,7 +135,7 @@ impl Client {
         &mut self,
         worker: &Worker,
         mut bytes: &[u8],
-        stall: std::time::Duration,
+        stall: Duration,
     ) -> io::Result<usize> {
         let total = bytes.len();
         let mut armed = false;

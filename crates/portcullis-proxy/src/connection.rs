@@ -9,9 +9,9 @@ use portcullis_plan::{Deadline, Moment};
 
 use crate::client::{Client, Connection, Pause};
 use crate::deadline::Slot;
-use crate::desk::Desk;
-use crate::exchange::{Next, exchange};
+use crate::exchange::Next;
 use crate::io::{ClientIo, PollIo, Stream, poll_fill};
+use crate::performer::Job;
 use crate::worker::{Counted, Worker};
 
 /// How long, and for how many bytes, a closed connection is read on so that the last answer arrives.
@@ -21,58 +21,80 @@ const LINGER_BYTES: usize = 1024 * 1024;
 /// Serves a connection to its end. The caller has counted it open and counts it closed.
 ///
 /// To be spawned as a task of its own on the worker's thread: deadlines wake the task that polls this first.
-pub async fn serve(worker: Rc<Worker>, connection: Connection) {
-    let waker = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
-    let _open = Counted::new(&worker.counts.connections);
-    let (mut client, buffered) = Client::new(&worker, connection, waker);
-    let mut desk = None;
-    if !buffered.is_empty() {
-        let mut taken = worker.take_desk();
-        taken.input.grow(buffered.len());
-        taken.input.fill_from(&buffered);
-        desk = Some(taken);
-    }
-    drop(buffered);
-    let end = requests(&worker, &mut client, &mut desk).await;
-    if let Some(desk) = desk {
-        worker.put_desk(desk);
-    }
-    match end {
-        Next::Linger => Box::pin(linger(&worker, &mut client)).await,
-        Next::Cut => {}
-        Next::Reset => reset(&client.io),
-        Next::Close | Next::Request => Box::pin(close(&worker, &mut client)).await,
+/// It holds little while it is idle; everything an exchange needs is lent by the worker.
+pub fn serve(worker: Rc<Worker>, connection: Connection) -> impl Future<Output = ()> {
+    let mut client = Box::new(Client::new(&worker, connection));
+    async move {
+        let task = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
+        client.timer.wakes(&task);
+        drop(task);
+        let _open = Counted::new(&worker.counts.connections);
+        loop {
+            let pause = pause(&worker, &mut client).await;
+            if pause != Next::Request {
+                return end(&worker, client, pause).await;
+            }
+            let (back, next) = requests(&worker, client).await;
+            client = back;
+            if next != Next::Request {
+                return end(&worker, client, next).await;
+            }
+        }
     }
 }
 
-async fn requests(worker: &Rc<Worker>, client: &mut Client, desk: &mut Option<Box<Desk>>) -> Next {
+/// Waits for the first bytes of a request; anything but `Next::Request` is the end of the connection.
+async fn pause(worker: &Rc<Worker>, client: &mut Client) -> Next {
+    let Some(rules) = wait_rules(worker, client) else {
+        return Next::Close;
+    };
+    let (deadline, until) = rules.next_pause(worker, client);
+    match client.pause(worker, deadline, until).await {
+        Pause::Readable => Next::Request,
+        Pause::Drain => Next::Close,
+        Pause::Deadline(deadline) => {
+            count_deadline(worker, client, deadline);
+            Next::Close
+        }
+    }
+}
+
+/// Serves the request that begins, and those that came with it.
+async fn requests(worker: &Rc<Worker>, mut client: Box<Client>) -> (Box<Client>, Next) {
+    let mut performer = worker.take_performer();
     loop {
-        let pending = desk.as_ref().is_some_and(|desk| !desk.input.is_empty());
-        let Some(rules) = wait_rules(worker, client) else {
-            return Next::Close;
+        let Some(rules) = wait_rules(worker, &mut client) else {
+            return (client, Next::Close);
         };
-        let first = client.requests == 0;
-        if !pending {
-            if let Some(desk) = desk.take() {
-                worker.put_desk(desk);
-            }
-            let (deadline, until) = rules.next_pause(worker, client);
-            match client.pause(worker, deadline, until).await {
-                Pause::Readable => {}
-                Pause::Deadline(deadline) => {
-                    count_deadline(worker, client, deadline);
-                    return Next::Close;
-                }
-                Pause::Drain => return Next::Close,
-            }
-        }
-        let desk = desk.get_or_insert_with(|| worker.take_desk());
         let now = worker.now();
-        let started = if first { client.accepted } else { now };
-        let next = exchange(worker, client, desk, now, started, started.plus(rules.head)).await;
-        if next != Next::Request {
-            return next;
+        let started = if client.requests == 0 {
+            client.accepted
+        } else {
+            now
+        };
+        let job = Job {
+            worker: Rc::clone(worker),
+            client,
+            now,
+            started,
+            head_by: started.plus(rules.head),
+        };
+        let done = performer.perform(job).await;
+        client = done.client;
+        if !done.unread {
+            worker.put_performer(performer);
+            return (client, done.next);
         }
+    }
+}
+
+/// Ends the connection in the way that `next` says.
+async fn end(worker: &Rc<Worker>, mut client: Box<Client>, next: Next) {
+    match next {
+        Next::Linger => Box::pin(linger(worker, &mut client)).await,
+        Next::Cut => {}
+        Next::Reset => reset(&client.io),
+        Next::Close | Next::Request => Box::pin(close(worker, &mut client)).await,
     }
 }
 

@@ -54,7 +54,7 @@ impl Wheel {
         self.live == 0
     }
 
-    fn insert(&mut self, waker: Waker) -> u32 {
+    fn insert(&mut self) -> u32 {
         let entry = Entry {
             due: NEVER,
             slot: NONE,
@@ -62,7 +62,7 @@ impl Wheel {
             next: NONE,
             prev: NONE,
             fired: false,
-            waker: Some(waker),
+            waker: None,
         };
         self.live += 1;
         if let Some(key) = self.free.pop() {
@@ -81,6 +81,12 @@ impl Wheel {
             entry.waker = None;
             self.free.push(key);
             self.live = self.live.saturating_sub(1);
+        }
+    }
+
+    fn set_waker(&mut self, key: u32, waker: Waker) {
+        if let Some(entry) = self.entries.get_mut(key as usize) {
+            entry.waker = Some(waker);
         }
     }
 
@@ -217,9 +223,9 @@ pub(crate) struct Timer {
 }
 
 impl Timer {
-    /// Deadlines that wake `waker`, which must stay the connection's for its life.
-    pub(crate) fn new(wheel: &Rc<RefCell<Wheel>>, waker: Waker) -> Self {
-        let key = wheel.borrow_mut().insert(waker);
+    /// Deadlines of a new connection. They wake nobody before [`Timer::wakes`] says whom.
+    pub(crate) fn new(wheel: &Rc<RefCell<Wheel>>) -> Self {
+        let key = wheel.borrow_mut().insert();
         Self {
             wheel: Rc::clone(wheel),
             key,
@@ -230,6 +236,11 @@ impl Timer {
     /// Arms `slot`: at `at` the deadline called `name` has passed. A `Continue` slot has no name.
     pub(crate) fn arm(&mut self, slot: Slot, name: Option<Deadline>, at: Moment) {
         self.put(slot, (at.as_nanos(), name));
+    }
+
+    /// Says whom deadlines wake: the connection's own task, for its life.
+    pub(crate) fn wakes(&self, waker: &Waker) {
+        self.wheel.borrow_mut().set_waker(self.key, waker.clone());
     }
 
     pub(crate) fn disarm(&mut self, slot: Slot) {
@@ -298,6 +309,12 @@ mod tests {
         )
     }
 
+    fn timer(wheel: &Rc<RefCell<Wheel>>, waker: &Waker) -> Timer {
+        let timer = Timer::new(wheel);
+        timer.wakes(waker);
+        timer
+    }
+
     fn run(wheel: &Rc<RefCell<Wheel>>, from: u64, to: u64) {
         for millis in (from..=to).step_by(25) {
             wheel.borrow_mut().sweep(at(millis));
@@ -307,7 +324,7 @@ mod tests {
     #[test]
     fn fires_after_its_time_and_not_before() {
         let (wheel, count, waker) = wheel();
-        let mut timer = Timer::new(&wheel, waker);
+        let mut timer = timer(&wheel, &waker);
         timer.arm(Slot::Download, Some(Deadline::Connect), at(1000));
         run(&wheel, 0, 975);
         assert!(!timer.fired());
@@ -320,7 +337,7 @@ mod tests {
     #[test]
     fn a_deadline_moved_later_does_not_fire_at_its_old_time() {
         let (wheel, count, waker) = wheel();
-        let mut timer = Timer::new(&wheel, waker);
+        let mut timer = timer(&wheel, &waker);
         timer.arm(Slot::Download, Some(Deadline::ClientIdle), at(500));
         timer.arm(Slot::Download, Some(Deadline::ClientIdle), at(2000));
         run(&wheel, 0, 1975);
@@ -332,7 +349,7 @@ mod tests {
     #[test]
     fn a_deadline_moved_earlier_fires_at_its_new_time() {
         let (wheel, _, waker) = wheel();
-        let mut timer = Timer::new(&wheel, waker);
+        let mut timer = timer(&wheel, &waker);
         timer.arm(Slot::Whole, Some(Deadline::Request), at(60_000));
         timer.arm(Slot::Download, Some(Deadline::Connect), at(300));
         run(&wheel, 0, 350);
@@ -352,7 +369,7 @@ mod tests {
     #[test]
     fn a_deadline_beyond_the_horizon_fires_in_time() {
         let (wheel, _, waker) = wheel();
-        let mut timer = Timer::new(&wheel, waker);
+        let mut timer = timer(&wheel, &waker);
         timer.arm(Slot::Download, Some(Deadline::TunnelIdle), at(3_600_000));
         run(&wheel, 0, 3_599_975);
         assert!(!timer.fired());
@@ -365,7 +382,7 @@ mod tests {
         let (wheel, count, waker) = wheel();
         let timers: Vec<_> = (0..10)
             .map(|n| {
-                let mut timer = Timer::new(&wheel, waker.clone());
+                let mut timer = timer(&wheel, &waker);
                 timer.arm(Slot::Download, None, at(100 + n));
                 timer
             })
@@ -374,7 +391,7 @@ mod tests {
         assert!(wheel.borrow().is_empty());
         run(&wheel, 0, 500);
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
-        let _again = Timer::new(&wheel, waker);
+        let _again = timer(&wheel, &waker);
         assert_eq!(
             wheel.borrow().entries.len(),
             10,
@@ -388,7 +405,7 @@ mod tests {
         let timers: Vec<_> = [10, 5_000, 40_000]
             .into_iter()
             .map(|due| {
-                let mut timer = Timer::new(&wheel, waker.clone());
+                let mut timer = timer(&wheel, &waker);
                 timer.arm(Slot::Download, None, at(due));
                 timer
             })

@@ -78,21 +78,31 @@ impl Default for Desk {
 }
 
 impl Desk {
-    /// Makes the desk ready for another connection; `false` if it grew too large to keep.
-    pub(crate) fn reset(&mut self) -> bool {
-        self.input.clear();
+    /// Makes the desk ready for another connection. What grew too large is given back.
+    pub(crate) fn reset(&mut self) {
         self.clear_exchange();
-        let request = &self.request;
-        self.input.capacity() == INPUT_BYTES
-            && [
-                &request.bytes,
-                &request.path,
-                &self.response.bytes,
-                &self.to_server,
-                &self.to_client,
-            ]
-            .iter()
-            .all(|scratch| scratch.capacity() <= KEEP_BYTES)
+        if self.input.capacity() > INPUT_BYTES {
+            self.input = Buffer::with_capacity(INPUT_BYTES);
+        }
+        self.input.clear();
+        let Self {
+            request,
+            response,
+            to_server,
+            to_client,
+            ..
+        } = self;
+        for scratch in [
+            &mut request.bytes,
+            &mut request.path,
+            &mut response.bytes,
+            to_server,
+            to_client,
+        ] {
+            if scratch.capacity() > KEEP_BYTES {
+                *scratch = Vec::new();
+            }
+        }
     }
 
     /// Forgets the last exchange; unread input stays.

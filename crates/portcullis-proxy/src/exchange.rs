@@ -61,6 +61,7 @@ pub(crate) async fn exchange(
         return Next::Close;
     }
     client.requests += 1;
+    story.timings.handshake = client.handshake.take();
     let _busy = Counted::new(&worker.counts.exchanges);
     let _in_flight = snapshot
         .live

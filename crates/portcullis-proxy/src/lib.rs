@@ -16,6 +16,7 @@ mod finish;
 mod forward;
 mod heads;
 mod io;
+mod performer;
 mod relay;
 mod scene;
 mod snapshot;

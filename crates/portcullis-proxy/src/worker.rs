@@ -15,16 +15,18 @@ use tokio::sync::Notify;
 use crate::buffer::BufferPool;
 use crate::clock::Clock;
 use crate::deadline::{TICK, Wheel};
-use crate::desk::Desk;
+use crate::performer::Performer;
 use crate::snapshot::{CachedSnapshot, Pinned, SnapshotCell};
 use crate::upstream::pool::IdlePool;
 
 /// Bytes read from a server at a time; also the most a slow client makes us hold.
 const RELAY_BYTES: usize = 64 * 1024;
-/// Relay buffers kept for the next response.
+/// Relay buffers kept for the next response, at most.
 const RELAY_KEEP: usize = 64;
-/// Desks kept for the next request.
-const DESK_KEEP: usize = 256;
+/// Performers kept for the next request, at most.
+const PERFORMER_KEEP: usize = 256;
+/// Of either, what is kept when nobody asks for them.
+const KEEP_AT_REST: usize = 4;
 /// Between looks at the idle server connections.
 const PURGE_EVERY: Duration = Duration::from_secs(1);
 /// How long a log line may wait for company.
@@ -52,11 +54,9 @@ pub struct Worker {
     snapshots: CachedSnapshot,
     pub(crate) wheel: Rc<RefCell<Wheel>>,
     pub(crate) relay_buffers: BufferPool,
-    #[allow(
-        clippy::vec_box,
-        reason = "desks are lent and returned boxed, so that lending moves a pointer"
-    )]
-    desks: RefCell<Vec<Box<Desk>>>,
+    performers: RefCell<Vec<Performer>>,
+    /// The fewest performers that lay idle since the last purge: so many were not needed.
+    spare: Cell<usize>,
     pub(crate) pool: IdlePool,
     pub(crate) log: Box<dyn LogSink>,
     unlogged: Cell<bool>,
@@ -91,7 +91,8 @@ impl Worker {
             snapshots: CachedSnapshot::new(snapshots),
             wheel: Rc::new(RefCell::new(Wheel::new(clock.now()))),
             relay_buffers: BufferPool::new(RELAY_BYTES, RELAY_KEEP),
-            desks: RefCell::new(Vec::new()),
+            performers: RefCell::new(Vec::new()),
+            spare: Cell::new(0),
             pool: IdlePool::default(),
             log,
             unlogged: Cell::new(false),
@@ -109,7 +110,7 @@ impl Worker {
         let mut purged = self.now();
         let mut flushed = purged;
         loop {
-            if self.wheel.borrow().is_empty() && self.pool.is_empty() && !self.unlogged.get() {
+            if self.is_at_rest() {
                 self.active.notified().await;
             }
             tokio::time::sleep(TICK).await;
@@ -118,12 +119,22 @@ impl Worker {
             if now.since(purged) >= PURGE_EVERY {
                 purged = now;
                 self.pool.purge(self.id, now);
+                self.trim();
             }
             if now.since(flushed) >= LOG_EVERY && self.unlogged.replace(false) {
                 flushed = now;
                 self.log.flush();
             }
         }
+    }
+
+    /// Whether there is nothing to keep up.
+    fn is_at_rest(&self) -> bool {
+        self.wheel.borrow().is_empty()
+            && self.pool.is_empty()
+            && !self.unlogged.get()
+            && self.performers.borrow().len() <= KEEP_AT_REST
+            && self.relay_buffers.held() <= KEEP_AT_REST
     }
 
     /// Begins the graceful end: idle connections close now, others after their exchange.
@@ -210,15 +221,30 @@ impl Worker {
         self.unlogged.set(true);
     }
 
-    pub(crate) fn take_desk(&self) -> Box<Desk> {
-        self.desks.borrow_mut().pop().unwrap_or_default()
+    pub(crate) fn take_performer(&self) -> Performer {
+        let mut idle = self.performers.borrow_mut();
+        let performer = idle.pop();
+        self.spare.set(self.spare.get().min(idle.len()));
+        performer.unwrap_or_else(Performer::new)
     }
 
-    pub(crate) fn put_desk(&self, mut desk: Box<Desk>) {
-        let mut desks = self.desks.borrow_mut();
-        if desks.len() < DESK_KEEP && desk.reset() {
-            desks.push(desk);
+    pub(crate) fn put_performer(&self, performer: Performer) {
+        let mut idle = self.performers.borrow_mut();
+        if idle.len() < PERFORMER_KEEP {
+            idle.push(performer);
         }
+    }
+
+    /// Gives back half of the memory that nobody needed since the last time.
+    fn trim(&self) {
+        self.relay_buffers.trim(KEEP_AT_REST);
+        let mut idle = self.performers.borrow_mut();
+        let spare = self.spare.replace(idle.len());
+        let keep = idle
+            .len()
+            .saturating_sub(spare.div_ceil(2))
+            .max(KEEP_AT_REST);
+        idle.truncate(keep);
     }
 
     /// Sixty-four bits nobody can foresee from outside, good enough to spread and to name, not to keep secrets (splitmix64).

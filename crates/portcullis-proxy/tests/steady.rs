@@ -126,7 +126,7 @@ servers = ["127.0.0.1:{}"]
             local: Some(address),
             tls: None,
             accepted: worker.now(),
-            buffered: Vec::new(),
+            handshake: None,
         };
         tokio::task::spawn_local(serve(worker, connection));
         warmed.await.unwrap();

@@ -90,6 +90,7 @@ async fn welcome(accepted: Accepted, rules: Arc<Rules>, slot: Slot) {
     drop(rules);
     let (peer, local) = accepted;
     let listener = Arc::clone(&slot.door.name);
+    let handshake = tls.as_ref().map(|_| slot.worker.now().since(now));
     // Written in place: a variable would be kept beside the task's own copy for the life of the connection.
     serve(
         Rc::clone(&slot.worker),
@@ -100,7 +101,7 @@ async fn welcome(accepted: Accepted, rules: Arc<Rules>, slot: Slot) {
             local,
             tls,
             accepted: now,
-            buffered: Vec::new(),
+            handshake,
         },
     )
     .await;

@@ -3,7 +3,8 @@
 
 use std::io;
 
-use portcullis_plan::{TlsFacts, TlsPolicyId};
+use portcullis_plan::TlsFacts;
+use portcullis_plan::domains::AuthMark;
 use portcullis_proxy::Stream;
 use rustls::server::{Acceptor, ServerConnection};
 use rustls::{HandshakeKind, ProtocolVersion, SupportedCipherSuite};
@@ -29,7 +30,7 @@ pub(crate) async fn accept(
     let mut start = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
     let hello = start.client_hello();
     let name = asked_name(&hello);
-    let Some((policy, config)) = tls.choose(&name, hello.signature_schemes()) else {
+    let Some((mark, config)) = tls.choose(&name, hello.signature_schemes()) else {
         // The refusal stands whether or not the client hears of it.
         let _ = start.io.write_all(&UNRECOGNIZED_NAME).await;
         let _ = start.io.shutdown().await;
@@ -44,18 +45,18 @@ pub(crate) async fn accept(
             session.set_buffer_limit(Some(BUFFER_LIMIT));
         })
         .await?;
-    let facts = facts(stream.get_ref().1, name, policy);
+    let facts = facts(stream.get_ref().1, name, mark);
     Ok((stream, facts))
 }
 
-fn facts(session: &ServerConnection, name: Box<str>, policy: TlsPolicyId) -> TlsFacts {
+fn facts(session: &ServerConnection, name: Box<str>, rules: AuthMark) -> TlsFacts {
     let subject = session
         .peer_certificates()
         .and_then(|chain| chain.first())
         .and_then(client_auth::subject);
     TlsFacts {
         name,
-        policy,
+        rules,
         version: session.protocol_version().map_or("", version_name),
         cipher: session.negotiated_cipher_suite().map_or("", cipher_name),
         client_subject: subject,

@@ -16,7 +16,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use portcullis_config::{Diagnostic, Loader};
-use portcullis_plan::TlsPolicyId;
+use portcullis_plan::domains::AuthMark;
 use portcullis_plan::plan::{Certificate, Listener, Plan, Tls};
 use rustls::crypto::CryptoProvider;
 use rustls::server::{
@@ -48,6 +48,7 @@ pub(crate) struct ListenerTls {
 /// One set of rules about client certificates with all that belongs to it.
 #[derive(Debug)]
 struct Policy {
+    mark: AuthMark,
     rule: Rule,
     config: Arc<ServerConfig>,
     sessions: Sessions,
@@ -152,11 +153,11 @@ impl ListenerTls {
         &self,
         name: &str,
         schemes: &[SignatureScheme],
-    ) -> Option<(TlsPolicyId, &Arc<ServerConfig>)> {
+    ) -> Option<(AuthMark, &Arc<ServerConfig>)> {
         let policy = self.names.find(name, schemes)?.policy;
         self.policies
             .get(policy.index())
-            .map(|found| (policy, &found.config))
+            .map(|found| (found.mark, &found.config))
     }
 
     /// Whether ids of rules mean the same in both, so that connections made under one may go on under the other.
@@ -297,6 +298,7 @@ impl Building<'_> {
             None => config.send_tls13_tickets = 0,
         }
         Some(Policy {
+            mark: AuthMark::of(auth),
             rule,
             config: Arc::new(config),
             sessions,

@@ -248,11 +248,11 @@ fn equal_rules_about_client_certificates_are_one() {
     assert_eq!(policies, [0, 1, 1]);
     assert!(
         tls.domains
-            .misdirects("b.example", tls.certificates[0].policy)
+            .misdirects("b.example", crate::domains::AuthMark::of(&tls.policies[0]))
     );
     assert!(
         !tls.domains
-            .misdirects("b.example", tls.certificates[2].policy)
+            .misdirects("b.example", crate::domains::AuthMark::of(&tls.policies[1]))
     );
 }
 

@@ -15,7 +15,7 @@ impl Compiler<'_> {
             .map(|certificate| self.certificate(certificate, &mut policies))
             .collect();
         Tls {
-            domains: Domains::new(&certificates),
+            domains: Domains::new(&certificates, &policies),
             certificates,
             only_tls13: written.min_version.value == config::TlsVersion::Tls13,
             strict_names: written.unknown_names.value == config::UnknownNames::Strict,

@@ -131,24 +131,24 @@ fn hosts_under_other_certificate_rules_are_misdirected_before_anything_else() {
         key_span: None,
     };
     let certificates = [certificate("open", 0), certificate("guarded", 1)];
+    let policies = [
+        ClientAuth::None,
+        ClientAuth::Required {
+            ca: "ca.pem".into(),
+            span: None,
+        },
+    ];
     plan.listeners.first_mut().unwrap().tls = Some(Tls {
-        domains: Domains::new(&certificates),
+        domains: Domains::new(&certificates, &policies),
         certificates: certificates.into(),
         only_tls13: false,
         strict_names: false,
         tickets: true,
-        policies: [
-            ClientAuth::None,
-            ClientAuth::Required {
-                ca: "ca.pem".into(),
-                span: None,
-            },
-        ]
-        .into(),
+        policies: policies.into(),
     });
     let tls = TlsFacts {
         name: "open".into(),
-        policy: TlsPolicyId::new(0),
+        rules: crate::domains::AuthMark::of(&ClientAuth::None),
         version: "TLSv1.3",
         cipher: "",
         client_subject: None,

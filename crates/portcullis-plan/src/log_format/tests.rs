@@ -8,7 +8,7 @@ use super::*;
 use crate::fixture::{self, TestFields};
 use crate::outcome::{Deadline, EndedBy, Timings};
 use crate::plan::Action;
-use crate::{Moment, RouteId, ServerId, ServiceId, TlsFacts, TlsPolicyId};
+use crate::{Moment, RouteId, ServerId, ServiceId, TlsFacts};
 
 fn at(millis: u64) -> Moment {
     Moment::from_nanos(millis * 1_000_000)
@@ -269,7 +269,7 @@ fn combined_lines_are_those_of_nginx() {
 fn tls() -> TlsFacts {
     TlsFacts {
         name: "a.test".into(),
-        policy: TlsPolicyId::new(0),
+        rules: crate::domains::AuthMark::of(&crate::plan::ClientAuth::None),
         version: "TLSv1.3",
         cipher: "TLS13_AES_128_GCM_SHA256",
         client_subject: None,

@@ -6,7 +6,7 @@ use super::*;
 use crate::fixture::{self, TestFields};
 use crate::outcome::{Deadline, EndedBy};
 use crate::plan::{Action, Listener};
-use crate::{Moment, Scheme, ServiceId, TlsFacts, TlsPolicyId};
+use crate::{Moment, Scheme, ServiceId, TlsFacts};
 
 fn at(micros: u64) -> Moment {
     Moment::from_nanos(micros * 1000)
@@ -56,7 +56,7 @@ fn rendered(text: &str, with_outcome: bool) -> String {
     );
     let tls = TlsFacts {
         name: "a.test".into(),
-        policy: TlsPolicyId::new(0),
+        rules: crate::domains::AuthMark::of(&crate::plan::ClientAuth::None),
         version: "TLSv1.3",
         cipher: "TLS13_AES_128_GCM_SHA256",
         client_subject: Some("CN=me".into()),

@@ -344,6 +344,8 @@ impl Download {
         sides.story.bytes_out += n as u64;
         let framed = n.min(sides.to_client.len());
         sides.to_client.drain(..framed);
+        // Of an answer, or in the middle of an interim response: nothing else can be said now.
+        sides.story.answered = self.state != State::Head || !sides.to_client.is_empty();
         let body = (n - framed).min(self.direct);
         self.direct -= body;
         self.crlf -= (n - framed - body).min(self.crlf);

@@ -320,7 +320,6 @@ impl HeadWriter<'_> {
         sides.story.timings.response = Some(now);
         sides.story.status = head.status();
         sides.story.from_server = true;
-        sides.story.answered = true;
         sides.story.until_close = unbounded && !is_11;
         let options = ResponseOptions {
             chunked: unbounded && is_11,
