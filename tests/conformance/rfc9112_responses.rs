@@ -238,3 +238,19 @@ fn rfc9112_9_2_bytes_after_a_response_never_reach_another_client() {
         "a connection with stray bytes is not used again"
     );
 }
+
+#[test]
+fn rfc9112_7_1_a_bad_first_chunk_of_a_server_is_502() {
+    responses(&[
+        (
+            "sign",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n+3\r\nabc\r\n0\r\n\r\n",
+            Gets::Status(502),
+        ),
+        (
+            "bare LF",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n",
+            Gets::Status(502),
+        ),
+    ]);
+}

@@ -352,3 +352,19 @@ fn reload_without_a_running_proxy_says_so() {
     let said = Setup::new().run(GOOD, &["reload"]).expect(1);
     assert!(said.err.contains("admin.sock"), "{}", said.err);
 }
+
+#[test]
+fn the_examples_and_the_default_are_formatted() {
+    let mut files: Vec<_> = std::fs::read_dir(repository().join("config/examples"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    files.push(repository().join("config/portcullis.toml"));
+    portcullis_harness::run_bounded(
+        Setup::new().command(&["fmt", "--check"]).args(files),
+        b"",
+        portcullis_harness::PATIENCE,
+    )
+    .expect(0);
+}

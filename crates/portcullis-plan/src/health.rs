@@ -235,21 +235,6 @@ impl CheckStatus {
             Self::L7Status => "Layer7 wrong status",
         }
     }
-
-    /// HAProxy's number of it in `show servers state`.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        match self {
-            Self::SocketError => 4,
-            Self::L4Ok => 7,
-            Self::L4Timeout => 8,
-            Self::L4Connection => 9,
-            Self::L7Ok => 15,
-            Self::L7Timeout => 17,
-            Self::L7Response => 18,
-            Self::L7Status => 19,
-        }
-    }
 }
 
 /// One check that ended.

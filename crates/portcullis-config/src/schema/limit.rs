@@ -8,7 +8,7 @@ use crate::values::{FieldName, Rate, Status, quoted};
 section! {
     /// How often one client may ask. Exact: no more than `burst` at once and `rate` over time.
     pub struct RateLimit {
-        /// What tells clients apart: `"client_ip"`, or `{ header = "x-api-key" }`. Requests without the header share one key.
+        /// What tells clients apart: `"client_ip"`, or `{ header = "x-api-key" }`. A request without the header counts for its client's address.
         key: default RateKey = "client_ip",
         /// How many in which time.
         rate: required Rate,

@@ -318,7 +318,7 @@ variables! {
     ResponseTime = "response_time", Log;
     /// Milliseconds from the response head to the end.
     TransferTime = "transfer_time", Log;
-    /// Who ended the exchange: `client`, `server`, `proxy` or `normal`.
+    /// Who ended the exchange: `completed`, `client`, `server`, `policy`, `deadline`, `shutdown` or `internal`.
     EndedBy = "ended_by", Log;
     /// Name of the timeout that fired; empty when none did.
     Deadline = "deadline", Log;
