@@ -175,3 +175,21 @@ fn the_client_is_told_the_id_of_its_request() {
     let seen = origin.requests();
     assert_eq!(seen[0].fields.one("x-request-id"), Some(told[0].as_str()));
 }
+
+#[test]
+fn peers_on_a_unix_socket_are_believed_when_named() {
+    for (trusted, chain) in [("[\"unix\"]", "203.0.113.9"), ("[]", "")] {
+        let origin = Origin::echo();
+        let config = config(&format!("trusted_proxies = {trusted}")).replace(
+            "bind = \"127.0.0.1:@web@\"",
+            "bind = [\"127.0.0.1:@web@\", \"unix:@dir@/in.sock\"]",
+        );
+        let proxy = Proxy::start(&config, &[("app", origin.address())]);
+        let mut client = Client::unix(&proxy.folder().join("in.sock"));
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n");
+        assert_eq!(client.response().status, 200);
+        let request = origin.request();
+        let told = request.fields.one("x-forwarded-for").unwrap_or_default();
+        assert_eq!(told, chain, "trusted_proxies = {trusted}");
+    }
+}

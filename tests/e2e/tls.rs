@@ -251,6 +251,27 @@ fn a_request_for_a_host_behind_another_policy_is_misdirected() {
 }
 
 #[test]
+fn a_connection_from_before_a_reload_opens_no_door_that_asks_for_a_certificate_since() {
+    let Mutual {
+        mut proxy,
+        origin,
+        open,
+        known,
+        ..
+    } = mutual();
+    let mut old = open.connect(proxy.port("tls"), "open.test");
+    assert_eq!(old.get("open.test", "/").status, 200);
+    let guarded = MUTUAL.replace(
+        "{ cert = \"open.pem\", key = \"open.key\" },",
+        "{ cert = \"open.pem\", key = \"open.key\", names = [\"open.test\"], client_auth = { ca = \"clients.pem\", mode = \"required\" } },",
+    );
+    proxy.reload(&guarded).expect(0);
+    assert_eq!(old.get("open.test", "/").status, 421);
+    assert_eq!(origin.count(), 1);
+    assert!(is_served(&known, proxy.port("tls"), "open.test"));
+}
+
+#[test]
 fn hsts_is_sent_over_tls_only() {
     let authority = Authority::new("test");
     let config = r#"

@@ -193,10 +193,8 @@ impl Process {
         let revised = self.replace_doors(&plan, &store);
         self.store = store;
         self.open_and_close(sockets);
-        for listener in revised {
-            self.workers.tell(|| Command::Revise {
-                listener: Arc::clone(&listener),
-            });
+        if revised {
+            self.workers.tell(|| Command::Revise);
         }
         if let Some(output) = output {
             self.access_log.switch(output);
@@ -222,19 +220,17 @@ impl Process {
         changes
     }
 
-    /// Gives every listener its new rules; tells which listeners are gone, or speak TLS under other rules, so that
-    /// their idle connections must look at the plan again.
-    fn replace_doors(&mut self, plan: &Plan, store: &Store) -> Vec<Arc<str>> {
+    /// Gives every listener its new rules; tells whether some listener is gone, or speaks TLS under other rules, so that
+    /// idle connections must look at the plan again.
+    fn replace_doors(&mut self, plan: &Plan, store: &Store) -> bool {
         let snapshot = self.daemon.snapshot();
-        let mut revised = Vec::new();
+        let mut revised = false;
         let mut doors = std::mem::take(&mut self.doors);
         for (listener, live) in plan.listeners.iter().zip(&snapshot.live.listeners) {
             let rules = Rules::of(plan, listener, store);
             let door = match doors.remove(&listener.name) {
                 Some(door) => {
-                    if !door.rules().same_client_rules(&rules) {
-                        revised.push(Arc::clone(&listener.name));
-                    }
+                    revised |= !door.rules().same_client_rules(&rules);
                     door.replace(rules);
                     door
                 }
@@ -246,8 +242,7 @@ impl Process {
             };
             self.doors.insert(Arc::clone(&listener.name), door);
         }
-        revised.extend(doors.into_keys());
-        revised
+        revised || !doors.is_empty()
     }
 
     /// Opens and closes what a plan changes about addresses.

@@ -36,11 +36,8 @@ pub(crate) enum Command {
         /// The address.
         key: Key,
     },
-    /// Idle connections of this listener look at the plan again.
-    Revise {
-        /// Its name.
-        listener: Arc<str>,
-    },
+    /// Idle connections look at the plan again; those whose listener is gone close.
+    Revise,
     /// Accept no more and close connections as soon as they are idle.
     Drain,
     /// Say how busy you are.
@@ -194,7 +191,7 @@ impl Loops {
         match command {
             Command::Serve { door, key, socket } => self.serve(door, key, socket),
             Command::Close { key } => self.close(&key),
-            Command::Revise { listener } => self.worker.close_listener(&listener),
+            Command::Revise => self.worker.revise(),
             Command::Drain => {
                 std::mem::take(&mut self.open)
                     .values()

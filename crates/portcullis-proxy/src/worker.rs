@@ -144,7 +144,7 @@ impl Worker {
     }
 
     /// Makes idle connections look at the snapshot again: those whose listener is gone close.
-    pub fn close_listener(&self, _name: &str) {
+    pub fn revise(&self) {
         self.wheel.borrow().wake_all();
     }
 

@@ -32,7 +32,7 @@ section! {
         protocols: default Vec<Val<Protocol>> = ["http/1.1"],
         /// Which connections begin with a PROXY protocol header. From others it is refused.
         proxy_protocol: optional ProxyProtocol,
-        /// The networks whose X-Forwarded-For or Forwarded is believed.
+        /// The networks whose X-Forwarded-For or Forwarded is believed; `"unix"` means peers on a Unix socket.
         trusted_proxies: default Vec<Val<Network>> = [],
         /// Which headers tell services about the client.
         forwarded_headers: default ForwardedHeaders = "x-forwarded",

@@ -207,20 +207,28 @@ fn port_number(port: &str, text: &str) -> Result<u16, Invalid> {
     })
 }
 
-/// A network such as `10.0.0.0/8` or `fd00::/8`; an address alone means itself.
+/// Where peers come from: a network such as `10.0.0.0/8` or `fd00::/8` (an address alone means itself), or `unix`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Network(pub IpNet);
+pub enum Network {
+    /// Peers with an address in this network.
+    Ip(IpNet),
+    /// Peers on a Unix socket, which have no address.
+    Unix,
+}
 
 impl FromStr for Network {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == "unix" {
+            return Ok(Self::Unix);
+        }
         if let Ok(ip) = text.parse::<IpAddr>() {
-            return Ok(Self(IpNet::from(ip)));
+            return Ok(Self::Ip(IpNet::from(ip)));
         }
         let network = text.parse::<IpNet>().map_err(|_| {
             Invalid::new(format!("{} is not a network", quoted(text))).help(
-                "write an address and a prefix length, such as \"10.0.0.0/8\" or \"fd00::/8\"",
+                "write an address and a prefix length, such as \"10.0.0.0/8\" or \"fd00::/8\", or \"unix\" for Unix sockets",
             )
         })?;
         if network.addr() != network.network() {
@@ -229,13 +237,16 @@ impl FromStr for Network {
                     .help(format!("did you mean \"{}\"?", network.trunc())),
             );
         }
-        Ok(Self(network))
+        Ok(Self::Ip(network))
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        match self {
+            Self::Ip(network) => write!(f, "{network}"),
+            Self::Unix => f.write_str("unix"),
+        }
     }
 }
 

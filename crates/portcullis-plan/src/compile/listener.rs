@@ -95,7 +95,14 @@ impl Compiler<'_> {
 }
 
 fn networks(written: &[config::Val<config::Network>]) -> Networks {
-    Networks::new(written.iter().map(|network| network.0), false)
+    let nets = written.iter().filter_map(|network| match network.value {
+        config::Network::Ip(net) => Some(net),
+        config::Network::Unix => None,
+    });
+    let unix = written
+        .iter()
+        .any(|network| network.value == config::Network::Unix);
+    Networks::new(nets, unix)
 }
 
 const fn forwarded_headers(written: config::ForwardedHeaders) -> (bool, bool) {
