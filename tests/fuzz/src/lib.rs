@@ -1,5 +1,7 @@
 //! The properties that the fuzz targets check, one module for each parser.
 
+pub mod config;
+pub mod forwarded;
 pub mod http1;
 pub mod path;
 pub mod proxy_protocol;
