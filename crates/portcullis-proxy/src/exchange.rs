@@ -208,7 +208,7 @@ async fn serve(
                     next
                 }
                 Err((failure, rest)) => {
-                    fail(worker, client, desk, scene, story, failure, rest).await
+                    fail(worker, client, desk, scene, story, failure, Some(rest)).await
                 }
             }
         }

@@ -5,11 +5,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use portcullis_http1::{Body, Method};
+use portcullis_http1::{Body, BodyFraming, Method};
 use portcullis_plan::balance::{self, Tried};
 use portcullis_plan::live::{ServerLive, UpstreamError};
 use portcullis_plan::plan::{Address, Service};
-use portcullis_plan::{Deadline, Forward, Moment, ServerId, WorkerId};
+use portcullis_plan::{Deadline, Forward, Moment, ServerId, ServiceId, WorkerId};
 
 use crate::client::Client;
 use crate::deadline::Slot;
@@ -19,13 +19,14 @@ use crate::failure::{Failure, Retry};
 use crate::heads::{self, RequestOptions};
 use crate::relay::{Finished, Transfer, Upload, allowed_upgrade};
 use crate::scene::{Scene, Story};
+use crate::snapshot::Snapshot;
 use crate::tunnel;
 use crate::upstream::Upstream;
 use crate::upstream::connect::{Target, connect};
 use crate::worker::Worker;
 
 /// A failure, and what is still unread of the request's body.
-pub(crate) type Failed = (Failure, Option<Body>);
+pub(crate) type Failed = (Failure, Body);
 
 /// Tries until an answer is with the client or no try is left.
 pub(crate) async fn forward(
@@ -38,40 +39,30 @@ pub(crate) async fn forward(
     keep_alive: bool,
 ) -> Result<Next, Failed> {
     let framing = desk.request.head.framing();
-    let rest = || Some(Body::new(framing));
     let snapshot = scene.snapshot;
     let Some(service) = snapshot.plan.service(forward.service) else {
-        return Err((Failure::NO_SERVER, rest()));
+        return Err((Failure::NO_SERVER, Body::new(framing)));
     };
-    if let (portcullis_http1::BodyFraming::Length(length), Some(limit)) =
-        (framing, forward.body_limit)
-        && length > limit
+    if matches!((framing, forward.body_limit), (BodyFraming::Length(length), Some(limit)) if length > limit)
     {
-        return Err((Failure::BODY_TOO_LARGE, rest()));
+        return Err((Failure::BODY_TOO_LARGE, Body::new(framing)));
     }
     let head_in = story.bytes_in;
     let mut tried = Tried::none();
     let mut last = Failure::NO_SERVER;
-    let mut fresh_only = None;
+    let mut again_at = None;
     while story.attempts < service.attempts.max(1) {
-        let pick = fresh_only.or_else(|| {
-            balance::pick(
-                &snapshot.plan,
-                &snapshot.live,
-                forward.service,
-                worker.id(),
-                &tried,
-                worker.chance() as u32,
-            )
-        });
-        let Some(id) = pick else { break };
-        let Some(server) = snapshot.live.servers.get(id.index()) else {
+        let pick = again_at.or_else(|| pick(worker, snapshot, forward.service, &tried));
+        let Some((id, server)) =
+            pick.and_then(|id| Some((id, snapshot.live.servers.get(id.index())?)))
+        else {
             break;
         };
         scene.server = Some(id);
         story.attempts += 1;
         story.bytes_in = head_in;
         story.body_in = 0;
+        let fresh = again_at.is_some();
         let attempt = Attempt {
             worker,
             scene: *scene,
@@ -80,39 +71,52 @@ pub(crate) async fn forward(
             server_id: id,
             forward,
             keep_alive,
-            fresh: fresh_only.is_some(),
+            fresh,
         };
-        let failed = match attempt.run(client, desk, story).await {
+        let (failure, upload) = match attempt.run(client, desk, story).await {
             Ok(next) => return Ok(next),
             Err(failed) => failed,
         };
-        let method = desk.request.head.method();
-        let Some(upload) = failed.1 else {
-            return Err((failed.0, None));
-        };
-        last = failed.0;
-        let again = story.attempts < service.attempts
-            && upload.is_repeatable()
+        last = failure;
+        let may_repeat = upload.is_repeatable()
             && !story.answered
-            && may_retry(service, method, last.retry);
-        if !again {
-            return Err((last, Some(upload.into_rest(&mut desk.input))));
+            && may_retry(service, desk.request.head.method(), failure.retry);
+        if story.attempts >= service.attempts || !may_repeat {
+            return Err((failure, upload.into_rest(&mut desk.input)));
+        }
+        // A stale connection says nothing about its server, which is asked again on a new one.
+        let stale = failure.retry == Retry::Reset;
+        again_at = stale.then_some(id);
+        if !stale {
+            tried.add(id);
         }
         server.attempt_failed(
             worker.id(),
-            if last.retry == Retry::Reset {
+            if stale {
                 UpstreamError::Reset
             } else {
                 UpstreamError::Connect
             },
         );
-        // A stale connection says nothing about its server, which is asked again on a new one.
-        fresh_only = (last.retry == Retry::Reset).then_some(id);
-        if fresh_only.is_none() {
-            tried.add(id);
-        }
     }
-    Err((last, rest()))
+    Err((last, Body::new(framing)))
+}
+
+fn pick(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    service: ServiceId,
+    tried: &Tried,
+) -> Option<ServerId> {
+    let chance = worker.chance() as u32;
+    balance::pick(
+        &snapshot.plan,
+        &snapshot.live,
+        service,
+        worker.id(),
+        tried,
+        chance,
+    )
 }
 
 /// Whether the service's rules and the method allow to repeat a request after such a failure. A request of
@@ -146,7 +150,7 @@ impl Attempt<'_> {
         client: &mut Client,
         desk: &mut Desk,
         story: &mut Story,
-    ) -> Result<Next, (Failure, Option<Upload>)> {
+    ) -> Result<Next, (Failure, Upload)> {
         let now = if story.attempts == 1 {
             story.timings.head.unwrap_or_default()
         } else {
@@ -157,13 +161,67 @@ impl Attempt<'_> {
         let mut upload = Upload::new(&desk.request, self.forward.body_limit, now);
         let mut upstream = match self.connection(client, story, now).await {
             Ok(upstream) => upstream,
-            Err(failure) => return Err((failure, Some(upload))),
+            Err(failure) => return Err((failure, upload)),
         };
+        let upgrade = self.write_head(client, desk, story, &upload, now);
+        let transfer = Transfer::new(
+            self.worker,
+            self.scene,
+            client,
+            &mut upstream.io,
+            desk,
+            story,
+            &mut upload,
+            upgrade,
+            self.keep_alive,
+        );
+        match transfer.run().await {
+            Ok(Finished::Response {
+                reusable,
+                keep_alive,
+            }) => {
+                let rest = upload.into_rest(&mut desk.input);
+                if reusable {
+                    self.keep(upstream, story);
+                }
+                Ok(match (keep_alive, rest.is_done()) {
+                    (true, _) => Next::Request,
+                    (false, true) => Next::Close,
+                    (false, false) => Next::Linger,
+                })
+            }
+            Ok(Finished::Tunnel(leftover)) => {
+                upload.into_rest(&mut desk.input);
+                story.upgraded = true;
+                let idle = self.scene.timeouts.tunnel_idle;
+                Box::pin(tunnel::run(
+                    self.worker,
+                    client,
+                    upstream.io,
+                    desk,
+                    story,
+                    leftover,
+                    idle,
+                ))
+                .await;
+                Ok(Next::Close)
+            }
+            Err(failure) => Err((failure, upload)),
+        }
+    }
 
+    /// Writes the request head for the server into the desk; tells whether it asks for an upgrade.
+    fn write_head(
+        &self,
+        client: &Client,
+        desk: &mut Desk,
+        story: &mut Story,
+        upload: &Upload,
+        now: Moment,
+    ) -> bool {
+        let head = &desk.request.head;
         let options = RequestOptions {
-            expect_continue: desk.request.head.expects_continue()
-                && !upload.is_received()
-                && !story.continued,
+            expect_continue: head.expects_continue() && !upload.is_received() && !story.continued,
             upgrade: allowed_upgrade(&desk.request, &self.forward.route.upgrade),
         };
         desk.to_server.clear();
@@ -179,51 +237,7 @@ impl Attempt<'_> {
             self.forward.route,
             &options,
         );
-        let transfer = Transfer::new(
-            self.worker,
-            self.scene,
-            client,
-            &mut upstream.io,
-            desk,
-            story,
-            &mut upload,
-            options.upgrade,
-            self.keep_alive,
-        );
-        match transfer.run().await {
-            Ok(Finished::Response {
-                reusable,
-                keep_alive,
-            }) => {
-                let body = upload.into_rest(&mut desk.input);
-                if reusable {
-                    self.keep(upstream, story);
-                }
-                Ok(if keep_alive {
-                    Next::Request
-                } else if body.is_done() {
-                    Next::Close
-                } else {
-                    Next::Linger
-                })
-            }
-            Ok(Finished::Tunnel(leftover)) => {
-                upload.into_rest(&mut desk.input);
-                story.upgraded = true;
-                Box::pin(tunnel::run(
-                    self.worker,
-                    client,
-                    upstream.io,
-                    desk,
-                    story,
-                    leftover,
-                    self.scene.timeouts.tunnel_idle,
-                ))
-                .await;
-                Ok(Next::Close)
-            }
-            Err(failure) => Err((failure, Some(upload))),
-        }
+        options.upgrade
     }
 
     /// A pooled connection, or a new one.
