@@ -10,7 +10,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 cd "$work"
-apt-get download -qq prometheus >/dev/null 2>&1 ||
+fetch() { apt-get download -qq prometheus >/dev/null 2>&1; }
+# A machine that had every package already may never have fetched the list of them.
+fetch || { [ "$(id -u)" -eq 0 ] && apt-get update -qq >/dev/null 2>&1 && fetch; } ||
   { echo "promtool is not to be had: 'apt-get download prometheus' failed (try 'sudo apt-get update')" >&2; exit 1; }
 dpkg-deb -x prometheus_*.deb unpacked
 mkdir -p "$folder"

@@ -1,5 +1,4 @@
-//! The reusable memory of one exchange: heads, buffers, scratch. A worker lends it while a request is in
-//! flight and takes it back when the connection falls idle.
+//! The reusable memory of one exchange: heads, buffers, scratch. Each performer has one, and is lent with it.
 
 use std::net::IpAddr;
 
