@@ -46,8 +46,13 @@ const LAYERS: &[Layer] = &[
         must_never_know: ASYNC_AND_TLS,
     },
     Layer {
+        folder: "crates/portcullis-http2",
+        may_use: &["portcullis-http1"],
+        must_never_know: ASYNC_AND_TLS,
+    },
+    Layer {
         folder: "crates/portcullis-proxy",
-        may_use: &["portcullis-plan", "portcullis-http1"],
+        may_use: &["portcullis-plan", "portcullis-http1", "portcullis-http2"],
         must_never_know: &["toml", "toml_edit", "clap"],
     },
     Layer {
@@ -56,6 +61,7 @@ const LAYERS: &[Layer] = &[
             "portcullis-config",
             "portcullis-plan",
             "portcullis-http1",
+            "portcullis-http2",
             "portcullis-proxy",
         ],
         must_never_know: PINGORA,
@@ -66,6 +72,7 @@ const LAYERS: &[Layer] = &[
             "portcullis-config",
             "portcullis-plan",
             "portcullis-http1",
+            "portcullis-http2",
             "portcullis-proxy",
             "portcullis-daemon",
         ],
@@ -73,7 +80,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "crates/xtask",
-        may_use: &["portcullis-config", "portcullis-http1"],
+        may_use: &["portcullis-config", "portcullis-http1", "portcullis-http2"],
         must_never_know: ASYNC_AND_TLS,
     },
     Layer {
