@@ -44,9 +44,9 @@ pub struct Live {
     /// Of each listener.
     pub listeners: Box<[Arc<ListenerLive>]>,
     /// Of each route.
-    pub routes: Box<[Arc<RouteLive>]>,
+    pub routes: Box<[RouteLive]>,
     /// Of requests that no route took.
-    pub unrouted: Arc<RouteLive>,
+    pub unrouted: RouteLive,
     /// Of each service.
     pub services: Box<[Arc<ServiceLive>]>,
     /// Of each server.
@@ -77,8 +77,8 @@ impl Maker<'_> {
         ))
     }
 
-    fn route(&self, name: &Arc<str>) -> Arc<RouteLive> {
-        Arc::new(RouteLive::new(name, self.workers))
+    fn route(&self, name: &Arc<str>) -> RouteLive {
+        RouteLive::new(name, self.workers)
     }
 
     fn service(&self, name: &Arc<str>) -> Arc<ServiceLive> {
@@ -207,7 +207,7 @@ impl Live {
                     kept(&old_routes, &*route.name).unwrap_or_else(|| maker.route(&route.name))
                 })
                 .collect(),
-            unrouted: Arc::clone(&self.unrouted),
+            unrouted: self.unrouted.clone(),
             servers: self.carry_servers(old_plan, &maker, &services),
             services,
             limits: new_plan
@@ -261,7 +261,7 @@ impl Live {
     #[must_use]
     #[inline]
     pub fn route(&self, id: RouteId) -> Option<&RouteLive> {
-        self.routes.get(id.index()).map(Arc::as_ref)
+        self.routes.get(id.index())
     }
 
     /// What was observed of this service.
@@ -350,13 +350,14 @@ fn identity<'a>(
 /// The objects of one kind by what identifies them.
 fn by_key<K: std::hash::Hash + Eq, T>(
     keys: impl Iterator<Item = K>,
-    live: &[Arc<T>],
-) -> HashMap<K, &Arc<T>> {
+    live: &[T],
+) -> HashMap<K, &T> {
     keys.zip(live).collect()
 }
 
-fn kept<K: std::hash::Hash + Eq, T>(old: &HashMap<K, &Arc<T>>, key: K) -> Option<Arc<T>> {
-    old.get(&key).map(|live| Arc::clone(live))
+/// Cloning shares: what is live lies behind an `Arc`.
+fn kept<K: std::hash::Hash + Eq, T: Clone>(old: &HashMap<K, &T>, key: K) -> Option<T> {
+    old.get(&key).map(|live| (*live).clone())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! A [`Counter`] has one writer, so adding is a plain load and store. [`Shards`] gives each worker its own
 //! copy on its own cache lines; readers sum them. [`Occupancy`] is for what all workers must agree on.
 
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::{Arc, OnceLock};
 
 use crate::WorkerId;
 
@@ -76,10 +76,21 @@ impl Peak {
 struct Padded<T>(T);
 
 /// One copy per worker, made when the worker first needs it, plus one for threads that are no worker.
+/// A clone is the same copies.
 #[derive(Debug)]
 pub struct Shards<T> {
-    workers: Box<[OnceLock<Box<Padded<T>>>]>,
-    other: OnceLock<Box<Padded<T>>>,
+    /// One cell for each worker, then the others'.
+    copies: Arc<[Cell<T>]>,
+}
+
+type Cell<T> = OnceLock<Box<Padded<T>>>;
+
+impl<T> Clone for Shards<T> {
+    fn clone(&self) -> Self {
+        Self {
+            copies: Arc::clone(&self.copies),
+        }
+    }
 }
 
 impl<T> Shards<T> {
@@ -87,23 +98,22 @@ impl<T> Shards<T> {
     #[must_use]
     pub fn new(workers: usize) -> Self {
         Self {
-            workers: (0..workers).map(|_| OnceLock::new()).collect(),
-            other: OnceLock::new(),
+            copies: (0..=workers).map(|_| OnceLock::new()).collect(),
         }
     }
 
     /// The copy of `worker`, made by `make` the first time. Workers beyond the number given to `new` share one copy.
     #[inline]
     pub fn of_or(&self, worker: WorkerId, make: impl FnOnce() -> T) -> &T {
-        let cell = self.workers.get(worker.index()).unwrap_or(&self.other);
+        let others = self.copies.len() - 1; // `new` makes at least one
+        let cell = &self.copies[worker.index().min(others)];
         &cell.get_or_init(|| Box::new(Padded(make()))).0
     }
 
     /// Every copy that exists.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.workers
+        self.copies
             .iter()
-            .chain(std::iter::once(&self.other))
             .filter_map(OnceLock::get)
             .map(|padded| &padded.0)
     }
