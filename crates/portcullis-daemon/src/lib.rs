@@ -23,3 +23,9 @@ mod tls;
 
 pub use check::{Checked, ConfigSource, check};
 pub use lifecycle::{Exit, Options, ReadyHook, run};
+
+/// Properties that hold for any input, for the fuzz targets of `tests/fuzz`; the same run as property tests.
+#[cfg(fuzzing)]
+pub mod properties {
+    pub use crate::admin::command::any_line_is_commands;
+}

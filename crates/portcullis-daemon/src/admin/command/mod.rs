@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use portcullis_plan::plan::AdminLevel;
 
+#[cfg(fuzzing)]
+pub use parse::any_line_is_commands;
 pub(crate) use parse::{parse, split};
 
 /// One command.
