@@ -9,7 +9,8 @@ use super::{
     StatQuery, Target, Weight,
 };
 
-/// Splits a line at its `;` into commands and each of them into words. A backslash takes the next character as it is.
+/// Splits a line at its `;` into commands and each of them into words. A backslash takes the next character as it is;
+/// at the end of the line it takes none and is none.
 #[must_use]
 pub(crate) fn split(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
@@ -27,7 +28,11 @@ pub(crate) fn split(line: &str) -> Vec<Vec<String>> {
                 commands.push(Vec::new());
             }
             ' ' | '\t' => close(&mut word, &mut commands),
-            '\\' => word.get_or_insert_default().extend(characters.next()),
+            '\\' => {
+                if let Some(taken) = characters.next() {
+                    word.get_or_insert_default().push(taken);
+                }
+            }
             other => word.get_or_insert_default().push(other),
         }
     }
