@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::heads;
 use crate::io::poll_fill;
 use crate::scene::{Scene, Story};
+use crate::wire::HeadKind;
 use crate::worker::Worker;
 
 /// The most of an unwanted request body that is read for the sake of the connection.
@@ -59,15 +60,12 @@ pub(crate) async fn send(
     };
     story.from_server = false;
     story.timings.wall_nanos = worker.clock().wall_nanos(now);
-    writer.write(reply, story, to_client, to_server);
+    let head = writer.write(reply, story, to_client, to_server);
     if story.attempts == 0 {
         story.timings.response = Some(now);
     }
     story.answered = true;
-    match client
-        .write_all(worker, &desk.to_client, scene.timeouts.client_write)
-        .await
-    {
+    match write(worker, client, desk, scene, head).await {
         Ok(sent) => {
             story.bytes_out += sent as u64;
             desk.to_client.clear();
@@ -78,6 +76,27 @@ pub(crate) async fn send(
         }
         Err(_) => Err(Failure::CLIENT_GONE),
     }
+}
+
+/// Hands the client the answer in the desk, whose head is `head` bytes long.
+async fn write(
+    worker: &Worker,
+    client: &mut Client,
+    desk: &mut Desk,
+    scene: &Scene<'_>,
+    head: usize,
+) -> std::io::Result<usize> {
+    let to_client = &mut desk.to_client;
+    let kind = if to_client.len() == head {
+        HeadKind::Whole
+    } else {
+        HeadKind::Final
+    };
+    let passed = client.wire.pass_head(to_client, 0..head, kind)?;
+    let stall = scene.timeouts.client_write;
+    let sent = client.write_all(worker, to_client, stall).await?;
+    client.wire.pass_end(&[])?;
+    Ok(passed + sent)
 }
 
 /// Whether so little of the body is to come that reading it is better than closing.
@@ -122,7 +141,7 @@ pub(crate) async fn drain(
             if desk.input.space().is_empty() {
                 return Poll::Ready(false);
             }
-            match poll_fill(&mut client.io, cx, &mut desk.input) {
+            match poll_fill(&mut client.wire, cx, &mut desk.input) {
                 Poll::Ready(Ok(n)) if n > 0 => {}
                 Poll::Ready(_) => return Poll::Ready(false),
                 Poll::Pending if client.timer.fired() => return Poll::Ready(false),
@@ -146,22 +165,23 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
+    /// Appends the answer to `out`; gives the length of its head.
     fn write(
         &self,
         reply: &Reply<'_>,
         story: &mut Story,
         out: &mut Vec<u8>,
         scratch: &mut Vec<u8>,
-    ) {
+    ) -> usize {
         match reply {
             Reply::Decided(Answer::HttpsRedirect { port }) => {
                 scratch.extend_from_slice(b"https://");
                 self.https_target(*port, scratch);
-                self.redirect(308, story, out, scratch);
+                self.redirect(308, story, out, scratch)
             }
             Reply::Decided(Answer::Redirect { status, to }) => {
                 to.render_field_value(self.facts, Some(&self.outcome(story)), scratch);
-                self.redirect(*status, story, out, scratch);
+                self.redirect(*status, story, out, scratch)
             }
             Reply::Decided(Answer::Respond(response)) => self.fixed(response, story, out),
             Reply::Decided(Answer::Refuse(refusal)) => {
@@ -171,11 +191,11 @@ impl Writer<'_> {
                 };
                 story.ended_by = Some(EndedBy::Policy);
                 story.reason = Some(refusal.code());
-                self.error(refusal.status(), retry_after, story, out, scratch);
+                self.error(refusal.status(), retry_after, story, out, scratch)
             }
             Reply::Failed(failure) => {
                 let retry_after = (failure.status == 503).then_some(RETRY_AFTER);
-                self.error(failure.status, retry_after, story, out, scratch);
+                self.error(failure.status, retry_after, story, out, scratch)
             }
         }
     }
@@ -206,13 +226,19 @@ impl Writer<'_> {
         story.outcome(self.scene, self.response)
     }
 
-    fn redirect(&self, status: u16, story: &mut Story, out: &mut Vec<u8>, location: &[u8]) {
+    fn redirect(
+        &self,
+        status: u16,
+        story: &mut Story,
+        out: &mut Vec<u8>,
+        location: &[u8],
+    ) -> usize {
         self.head(status, story, out);
         write::field(out, b"location", location);
-        self.finish(status, story, out, &[]);
+        self.finish(status, story, out, &[])
     }
 
-    fn fixed(&self, response: &FixedResponse, story: &mut Story, out: &mut Vec<u8>) {
+    fn fixed(&self, response: &FixedResponse, story: &mut Story, out: &mut Vec<u8>) -> usize {
         self.head(response.status, story, out);
         let outcome = self.outcome(story);
         for (name, value) in &response.fields {
@@ -221,7 +247,7 @@ impl Writer<'_> {
             value.render_field_value(self.facts, Some(&outcome), out);
             out.extend_from_slice(b"\r\n");
         }
-        self.finish(response.status, story, out, &response.body);
+        self.finish(response.status, story, out, &response.body)
     }
 
     fn error(
@@ -231,7 +257,7 @@ impl Writer<'_> {
         story: &mut Story,
         out: &mut Vec<u8>,
         body: &mut Vec<u8>,
-    ) {
+    ) -> usize {
         let accept = self
             .request
             .head
@@ -257,7 +283,7 @@ impl Writer<'_> {
             self.scene.listener.router.write_allow(self.facts, out);
             out.extend_from_slice(write::CRLF);
         }
-        self.finish(status, story, out, body);
+        self.finish(status, story, out, body)
     }
 
     fn head(&self, status: u16, story: &mut Story, out: &mut Vec<u8>) {
@@ -271,7 +297,7 @@ impl Writer<'_> {
         }
     }
 
-    fn finish(&self, status: u16, story: &mut Story, out: &mut Vec<u8>, body: &[u8]) {
+    fn finish(&self, status: u16, story: &mut Story, out: &mut Vec<u8>, body: &[u8]) -> usize {
         if let Some(edits) = self
             .facts
             .route
@@ -292,9 +318,11 @@ impl Writer<'_> {
             out.extend_from_slice(b"connection: keep-alive\r\n");
         }
         out.extend_from_slice(b"\r\n");
+        let head = out.len();
         if !bodiless && self.request.head.method() != Method::Head {
             story.body_out += body.len() as u64;
             out.extend_from_slice(body);
         }
+        head
     }
 }

@@ -14,6 +14,7 @@ use portcullis_plan::{Deadline, ListenerId, Moment, TlsFacts};
 use crate::deadline::{Slot, Timer};
 use crate::io::{ClientIo, PollIo};
 use crate::snapshot::Snapshot;
+use crate::wire::Wire;
 use crate::worker::Worker;
 
 /// An accepted connection, past its PROXY header and handshake.
@@ -34,11 +35,11 @@ pub struct Connection {
     pub handshake: Option<Duration>,
 }
 
-/// A connection at work.
+/// A client at work: a connection, or one stream of it.
 pub(crate) struct Client {
-    pub(crate) io: ClientIo,
+    pub(crate) wire: Wire,
     pub(crate) timer: Timer,
-    pub(crate) who: Who,
+    pub(crate) who: Rc<Who>,
     pub(crate) accepted: Moment,
     /// How long the handshake took, until the first request tells it.
     pub(crate) handshake: Option<Duration>,
@@ -80,9 +81,9 @@ impl Client {
             accepted,
             handshake,
         } = connection;
-        let who = Who { peer, local, tls };
+        let who = Rc::new(Who { peer, local, tls });
         Self {
-            io,
+            wire: io.into(),
             timer,
             who,
             accepted,
@@ -114,7 +115,7 @@ impl Client {
     ) -> Pause {
         self.timer.arm(Slot::Download, Some(deadline), until);
         let pause = poll_fn(|cx| {
-            if self.io.poll_readable(cx).is_ready() {
+            if self.wire.poll_readable(cx).is_ready() {
                 return Poll::Ready(Pause::Readable);
             }
             if worker.is_draining() || self.listener_id(&worker.snapshot()).is_none() {
@@ -142,9 +143,9 @@ impl Client {
         poll_fn(|cx| {
             loop {
                 let step = if bytes.is_empty() {
-                    self.io.poll_flush_all(cx).map_ok(|()| 0)
+                    self.wire.poll_flush_all(cx).map_ok(|()| 0)
                 } else {
-                    self.io.poll_write_some(cx, bytes)
+                    self.wire.poll_write_some(cx, bytes)
                 };
                 match step {
                     Poll::Ready(Ok(_)) if bytes.is_empty() => return Poll::Ready(Ok(())),

@@ -10,8 +10,9 @@ use portcullis_plan::{Deadline, Moment};
 use crate::client::{Client, Connection, Pause};
 use crate::deadline::Slot;
 use crate::exchange::Next;
-use crate::io::{ClientIo, PollIo, Stream, poll_fill};
+use crate::io::{PollIo, Stream, poll_fill};
 use crate::performer::Job;
+use crate::wire::Wire;
 use crate::worker::{Counted, Worker};
 
 /// How long, and for how many bytes, a closed connection is read on so that the last answer arrives.
@@ -93,7 +94,7 @@ async fn end(worker: &Rc<Worker>, mut client: Box<Client>, next: Next) {
     match next {
         Next::Linger => Box::pin(linger(worker, &mut client)).await,
         Next::Cut => {}
-        Next::Reset => reset(&client.io),
+        Next::Reset => reset(&client.wire),
         Next::Close | Next::Request => Box::pin(close(worker, &mut client)).await,
     }
 }
@@ -152,7 +153,7 @@ async fn close(worker: &Worker, client: &mut Client) {
         if client.timer.fired() {
             Poll::Ready(())
         } else {
-            client.io.poll_close_write(cx).map(|_| ())
+            client.wire.poll_close_write(cx).map(|_| ())
         }
     })
     .await;
@@ -168,7 +169,7 @@ async fn linger(worker: &Worker, client: &mut Client) {
     poll_fn(|cx| {
         loop {
             buffer.clear();
-            match poll_fill(&mut client.io, cx, &mut buffer) {
+            match poll_fill(&mut client.wire, cx, &mut buffer) {
                 Poll::Ready(Ok(n)) if n > 0 && n <= budget => budget -= n,
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending if client.timer.fired() => return Poll::Ready(()),
@@ -181,10 +182,10 @@ async fn linger(worker: &Worker, client: &mut Client) {
 }
 
 /// Ends the connection with a reset, so that a body which only its end would end does not look whole.
-fn reset(io: &ClientIo) {
-    let stream = match io {
-        ClientIo::Plain(stream) => stream,
-        ClientIo::Tls(stream) => stream.get_ref().0,
+fn reset(wire: &Wire) {
+    let stream = match wire {
+        Wire::Plain(stream) => stream,
+        Wire::Tls(stream) => stream.get_ref().0,
     };
     if let Stream::Tcp(stream) = stream {
         // If the option cannot be set, the end still comes, without close_notify over TLS.

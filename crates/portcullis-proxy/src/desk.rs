@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use portcullis_http1::{RequestHead, ResponseHead, Span};
+use portcullis_http1::{BodyFraming, Known, RequestHead, ResponseHead, Span, Version};
 use portcullis_plan::{Fields, Scheme};
 
 use crate::buffer::Buffer;
@@ -30,6 +30,12 @@ pub(crate) struct RequestPart {
     /// The bytes of the head.
     pub(crate) bytes: Vec<u8>,
     pub(crate) head: RequestHead,
+    /// How its body ends, told in HTTP/1's words: what HTTP/2 does not say in advance goes on in chunks.
+    pub(crate) framing: BodyFraming,
+    /// How the bytes that come from the client are framed: as the message is over HTTP/1, bare over HTTP/2.
+    pub(crate) incoming: BodyFraming,
+    /// It came over HTTP/2, as HTTP/1 text that says the same.
+    pub(crate) http2: bool,
     /// The normalised path, where it differs from the one in the head.
     pub(crate) path: Vec<u8>,
     pub(crate) path_at: PathAt,
@@ -118,6 +124,9 @@ impl RequestPart {
     fn clear(&mut self) {
         self.bytes.clear();
         self.head.clear();
+        self.framing = BodyFraming::None;
+        self.incoming = BodyFraming::None;
+        self.http2 = false;
         self.path.clear();
         self.path_at = PathAt::Nowhere;
         self.query = None;
@@ -127,6 +136,22 @@ impl RequestPart {
         self.client_port = None;
         self.scheme = None;
         self.trusted = false;
+    }
+
+    /// The client's version of HTTP.
+    pub(crate) fn version(&self) -> &'static str {
+        match (self.http2, self.head.version()) {
+            (true, _) => "HTTP/2.0",
+            (false, Version::Http11) => "HTTP/1.1",
+            (false, Version::Http10) => "HTTP/1.0",
+        }
+    }
+
+    /// Whether the client waits for 100 before it sends the body (RFC 9110 10.1.1).
+    pub(crate) fn expects_continue(&self) -> bool {
+        self.head.has(Known::Expect)
+            && self.head.version() == Version::Http11
+            && self.framing.has_body()
     }
 
     /// The normalised path.

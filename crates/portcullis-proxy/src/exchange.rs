@@ -116,7 +116,7 @@ async fn read_head(
                     Err(reject) => return Poll::Ready(Err(Failure::refused(reject))),
                 }
             }
-            match poll_fill(&mut client.io, cx, &mut desk.input) {
+            match poll_fill(&mut client.wire, cx, &mut desk.input) {
                 Poll::Ready(Ok(n)) if n > 0 => {}
                 Poll::Ready(_) if desk.input.is_empty() => return Poll::Ready(Ok(None)),
                 Poll::Ready(_) => return Poll::Ready(Err(Failure::CLIENT_GONE)),
@@ -145,6 +145,8 @@ async fn read_head(
         .bytes
         .extend_from_slice(desk.input.filled().get(..length).unwrap_or_default());
     desk.input.consume(length);
+    desk.request.framing = desk.request.head.framing();
+    desk.request.incoming = desk.request.framing;
     Ok(Head::Complete { waited })
 }
 
@@ -349,7 +351,7 @@ async fn reply(
     reply: &Reply<'_>,
     keep_alive: bool,
 ) -> Next {
-    let body = Body::new(desk.request.head.framing());
+    let body = Body::new(desk.request.incoming);
     let keep_alive = keep_alive && is_drainable(desk, story, &body);
     let failed = answer::send(worker, client, desk, &scene, story, reply, keep_alive).await;
     let next = match failed {
@@ -422,7 +424,7 @@ const fn after_drain(drained: bool) -> Next {
 /// Whether reading the rest of an unwanted body is better than closing: it is short, and the client does not wait to be told to send it.
 fn is_drainable(desk: &Desk, story: &Story, body: &Body) -> bool {
     body.is_done()
-        || answer::is_short(body) && (!desk.request.head.expects_continue() || story.continued)
+        || answer::is_short(body) && (!desk.request.expects_continue() || story.continued)
 }
 
 fn note(story: &mut Story, failure: Failure) {

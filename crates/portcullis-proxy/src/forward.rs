@@ -38,14 +38,14 @@ pub(crate) async fn forward(
     forward: &Forward<'_>,
     keep_alive: bool,
 ) -> Result<Next, Failed> {
-    let framing = desk.request.head.framing();
+    let (framing, incoming) = (desk.request.framing, desk.request.incoming);
     let snapshot = scene.snapshot;
     let Some(service) = snapshot.plan.service(forward.service) else {
-        return Err((Failure::NO_SERVER, Body::new(framing)));
+        return Err((Failure::NO_SERVER, Body::new(incoming)));
     };
     if matches!((framing, forward.body_limit), (BodyFraming::Length(length), Some(limit)) if length > limit)
     {
-        return Err((Failure::BODY_TOO_LARGE, Body::new(framing)));
+        return Err((Failure::BODY_TOO_LARGE, Body::new(incoming)));
     }
     let head_in = story.bytes_in;
     let mut tried = Tried::none();
@@ -99,7 +99,7 @@ pub(crate) async fn forward(
             },
         );
     }
-    Err((last, Body::new(framing)))
+    Err((last, Body::new(incoming)))
 }
 
 fn pick(
@@ -219,9 +219,10 @@ impl Attempt<'_> {
         upload: &Upload,
         now: Moment,
     ) -> bool {
-        let head = &desk.request.head;
         let options = RequestOptions {
-            expect_continue: head.expects_continue() && !upload.is_received() && !story.continued,
+            expect_continue: desk.request.expects_continue()
+                && !upload.is_received()
+                && !story.continued,
             upgrade: allowed_upgrade(&desk.request, &self.forward.route.upgrade),
         };
         desk.to_server.clear();

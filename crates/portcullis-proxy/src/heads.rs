@@ -67,10 +67,10 @@ pub(crate) fn request(
         write::field(out, name, facts.request_id);
     }
     if let Some(via) = &listener.via {
-        out.extend_from_slice(if part.head.version() == Version::Http11 {
-            b"via: 1.1 "
-        } else {
-            b"via: 1.0 "
+        out.extend_from_slice(match (part.http2, part.head.version()) {
+            (true, _) => b"via: 2 ".as_slice(),
+            (false, Version::Http11) => b"via: 1.1 ",
+            (false, Version::Http10) => b"via: 1.0 ",
         });
         out.extend_from_slice(via.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -82,7 +82,7 @@ pub(crate) fn request(
 
 /// The hop-by-hop fields of our own hop.
 fn framing(out: &mut Vec<u8>, part: &RequestPart, options: &RequestOptions) {
-    if part.head.framing() == BodyFraming::Chunked {
+    if part.framing == BodyFraming::Chunked {
         trailer_announcement(out, &part.bytes, part.head.fields());
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }

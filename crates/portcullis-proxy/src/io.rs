@@ -81,31 +81,13 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// A client's stream, after its handshake if it has one.
+/// A client's bytes, after its handshake if it had one.
 #[derive(Debug)]
 pub enum ClientIo {
     /// Clear text.
     Plain(Stream),
     /// TLS.
     Tls(Box<TlsStream<Stream>>),
-}
-
-impl ClientIo {
-    /// Ready when a read would not wait; holds no buffer meanwhile.
-    pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => stream.poll_readable(cx),
-            Self::Tls(stream) => {
-                let (socket, session) = stream.get_ref();
-                // Plaintext that is decrypted already wakes no socket.
-                if session.wants_read() {
-                    socket.poll_readable(cx)
-                } else {
-                    Poll::Ready(Ok(()))
-                }
-            }
-        }
-    }
 }
 
 /// Reads once into the buffer's space. `Ok(0)` is the end of the stream; a full buffer reads nothing and is `Ok(0)` never.
@@ -168,50 +150,5 @@ impl PollIo for Stream {
 
     fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(self).poll_shutdown(cx)
-    }
-}
-
-impl PollIo for ClientIo {
-    fn poll_read_into(
-        &mut self,
-        cx: &mut Context<'_>,
-        space: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => stream.poll_read_into(cx, space),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, space),
-        }
-    }
-
-    fn poll_write_some(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(stream) => stream.poll_write_some(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_slices(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(stream) => stream.poll_write_slices(cx, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
-    }
-
-    fn poll_flush_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => stream.poll_close_write(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

@@ -24,6 +24,7 @@ mod snapshot;
 mod testing;
 mod tunnel;
 mod upstream;
+mod wire;
 mod worker;
 
 pub use client::Connection;

@@ -1,6 +1,5 @@
 //! The fixed parts of one exchange (which snapshot, which listener, which route) and its running record.
 
-use portcullis_http1::Version;
 use portcullis_plan::plan::{ExchangeTimeouts, Listener};
 use portcullis_plan::{
     Deadline, EndedBy, Facts, ListenerId, Moment, Outcome, RouteId, Scheme, ServerId, ServiceId,
@@ -54,11 +53,7 @@ impl<'a> Scene<'a> {
             client_port: request.client_port,
             scheme: request.scheme.unwrap_or(connection_scheme(who)),
             tls: who.tls.as_deref(),
-            version: if head.version() == Version::Http11 {
-                "HTTP/1.1"
-            } else {
-                "HTTP/1.0"
-            },
+            version: request.version(),
             method: head.method_span().of(bytes),
             target: head.target().of(bytes),
             host: &request.host,

@@ -51,8 +51,8 @@ pub(crate) async fn run(
         worker.now().plus(idle),
     );
     let ended = poll_fn(|cx| {
-        let moved = up.poll(cx, worker, &mut client.io, &mut server)
-            | down.poll(cx, worker, &mut server, &mut client.io);
+        let moved = up.poll(cx, worker, &mut client.wire, &mut server)
+            | down.poll(cx, worker, &mut server, &mut client.wire);
         if let Some(ended) = end_of(&up, &down) {
             return Poll::Ready(ended);
         }
@@ -120,7 +120,7 @@ impl Source for Stream {
     }
 }
 
-impl Source for crate::io::ClientIo {
+impl Source for crate::wire::Wire {
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_readable(cx).map(|_| ())
     }

@@ -9,8 +9,9 @@ use portcullis_plan::plan::Listener;
 use crate::buffer::{Buffer, BufferPool};
 use crate::desk::{RequestPart, ResponsePart};
 use crate::failure::Failure;
-use crate::io::{ClientIo, PollIo, Stream, poll_fill};
+use crate::io::{PollIo, Stream, poll_fill};
 use crate::scene::Story;
+use crate::wire::{HeadKind, Wire};
 
 /// Pieces up to this size are copied behind the head, so that both leave in one write; larger ones are written from where they lie.
 const COPY: usize = 4 * 1024;
@@ -58,7 +59,7 @@ pub(super) enum DownloadWait {
 
 /// The streams and buffers a download works on.
 pub(super) struct Sides<'a> {
-    pub(super) client: &'a mut ClientIo,
+    pub(super) client: &'a mut Wire,
     pub(super) server: &'a mut Stream,
     pub(super) buffers: &'a BufferPool,
     pub(super) to_client: &'a mut Vec<u8>,
@@ -130,6 +131,7 @@ impl Download {
             }
             match self.state {
                 State::Flush | State::Tunnel => {
+                    self.pass_end(sides)?;
                     return match sides.client.poll_flush_all(cx) {
                         Poll::Ready(Ok(())) if self.state == State::Tunnel => {
                             Ok((DownloadWait::Tunnel, true))
@@ -217,6 +219,7 @@ impl Download {
             sides.response.head.clear();
             return Ok(true);
         }
+        let from = sides.to_client.len();
         let event = on_head(sides)?;
         self.chunked = event.chunked;
         let framing = sides.response.head.framing();
@@ -230,6 +233,12 @@ impl Download {
             (false, true) => State::Flush,
             (false, false) => State::Body,
         };
+        let kind = if self.state == State::Flush {
+            HeadKind::Whole
+        } else {
+            HeadKind::Final
+        };
+        pass_head(sides, from, kind)?;
         Ok(true)
     }
 
@@ -244,6 +253,7 @@ impl Download {
             status != 100 || sides.request.head.expects_continue() && !sides.story.continued;
         if sides.request.head.version() == Version::Http11 && wanted {
             sides.story.continued |= status == 100;
+            let from = sides.to_client.len();
             let (bytes, fields) = (&sides.response.bytes, sides.response.head.fields());
             write::status_line_with(
                 sides.to_client,
@@ -258,6 +268,7 @@ impl Download {
                 |_| false,
             );
             sides.to_client.extend_from_slice(b"\r\n");
+            pass_head(sides, from, HeadKind::Interim)?;
         }
         Ok(())
     }
@@ -315,6 +326,15 @@ impl Download {
             write::last_chunk(sides.to_client, self.body.trailers());
         }
         self.state = State::Flush;
+    }
+
+    /// Every byte of the body went: its end may.
+    fn pass_end(&self, sides: &mut Sides<'_>) -> Result<(), Failure> {
+        if self.state == State::Tunnel {
+            return Ok(());
+        }
+        let passed = sides.client.pass_end(self.body.trailers());
+        passed.map_err(|_| Failure::CLIENT_GONE)
     }
 
     fn write(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Result<Poll<()>, Failure> {
@@ -407,4 +427,14 @@ impl Download {
             }
         }
     }
+}
+
+/// Hands the client the head that was written to `to_client` from `from` on.
+fn pass_head(sides: &mut Sides<'_>, from: usize, kind: HeadKind) -> Result<(), Failure> {
+    let head = from..sides.to_client.len();
+    let passed = sides.client.pass_head(sides.to_client, head, kind);
+    let sent = passed.map_err(|_| Failure::CLIENT_GONE)?;
+    sides.story.bytes_out += sent as u64;
+    sides.story.answered |= sent > 0 && kind != HeadKind::Interim;
+    Ok(())
 }

@@ -26,6 +26,7 @@ use crate::failure::Failure;
 use crate::heads::{self, ResponseOptions};
 use crate::io::Stream;
 use crate::scene::{Scene, Story};
+use crate::wire::HeadKind;
 use crate::worker::Worker;
 
 /// How long an upload may be slower than its least rate before that counts.
@@ -100,7 +101,7 @@ impl<'a> Transfer<'a> {
 
     /// Runs to the end of the response, or to the first failure.
     pub(crate) async fn run(mut self) -> Result<Finished, Failure> {
-        if self.desk.request.head.expects_continue()
+        if self.desk.request.expects_continue()
             && !self.upload.is_received()
             && !self.story.continued
         {
@@ -162,7 +163,7 @@ impl<'a> Transfer<'a> {
             input, to_server, ..
         } = &mut *self.desk;
         let mut sides = upload::Sides {
-            client: &mut self.client.io,
+            client: &mut self.client.wire,
             server: self.server,
             input,
             to_server,
@@ -179,7 +180,7 @@ impl<'a> Transfer<'a> {
             ..
         } = &mut *self.desk;
         let mut sides = download::Sides {
-            client: &mut self.client.io,
+            client: &mut self.client.wire,
             server: self.server,
             buffers: &self.worker.relay_buffers,
             to_client,
@@ -273,9 +274,13 @@ impl<'a> Transfer<'a> {
                     return Ok(false);
                 }
                 self.story.continued = true;
-                self.desk
-                    .to_client
-                    .extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                let to_client = &mut self.desk.to_client;
+                let from = to_client.len();
+                to_client.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+                self.client
+                    .wire
+                    .pass_head(to_client, from..to_client.len(), HeadKind::Interim)
+                    .map_err(|_| Failure::CLIENT_GONE)?;
                 Ok(true)
             }
             Some((slot, Some(deadline))) => Err(Failure::deadline(
@@ -363,7 +368,7 @@ impl HeadWriter<'_> {
 
 /// The protocol of an upgrade request that the route allows: a single one, on a request without body.
 pub(crate) fn allowed_upgrade(request: &RequestPart, allowed: &[Box<str>]) -> bool {
-    request.head.framing() == BodyFraming::None
+    request.framing == BodyFraming::None
         && request.head.upgrade().is_some_and(|asked| {
             let asked = asked.of(&request.bytes);
             allowed

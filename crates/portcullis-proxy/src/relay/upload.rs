@@ -9,8 +9,9 @@ use portcullis_plan::Moment;
 use crate::buffer::Buffer;
 use crate::desk::RequestPart;
 use crate::failure::Failure;
-use crate::io::{ClientIo, PollIo, Stream, poll_fill};
+use crate::io::{PollIo, Stream, poll_fill};
 use crate::scene::Story;
+use crate::wire::Wire;
 
 /// Framed bytes gathered before they are written.
 const GATHER: usize = 16 * 1024;
@@ -43,7 +44,7 @@ pub(super) enum UploadWait {
 
 /// The streams and buffers an upload works on.
 pub(super) struct Sides<'a> {
-    pub(super) client: &'a mut ClientIo,
+    pub(super) client: &'a mut Wire,
     pub(super) server: &'a mut Stream,
     pub(super) input: &'a mut Buffer,
     pub(super) to_server: &'a mut Vec<u8>,
@@ -53,10 +54,9 @@ pub(super) struct Sides<'a> {
 impl Upload {
     /// An upload of the request's body, of which at most `limit` bytes are taken.
     pub(crate) fn new(request: &RequestPart, limit: Option<u64>, started: Moment) -> Self {
-        let framing = request.head.framing();
         Self {
-            body: Body::new(framing),
-            chunked: framing == BodyFraming::Chunked,
+            body: Body::new(request.incoming),
+            chunked: request.framing == BodyFraming::Chunked,
             position: 0,
             direct: 0,
             consumed: false,
