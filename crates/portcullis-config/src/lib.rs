@@ -22,18 +22,18 @@ pub use diagnostic::{Diagnostic, Level, nearest};
 pub use dump::dump;
 pub use format::format;
 pub use json_schema::schema;
-pub use load::{Loaded, load, load_text};
+pub use load::{Loaded, LoadedCases, load, load_cases, load_text};
 pub use reference::reference;
 pub use render::{render, to_json};
 pub use schema::{
-    AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Certificate,
-    ClientAuth, ClientAuthMode, Errors, EscapePolicy, FileMode, ForwardedHeaders, Global,
-    HeaderEdits, HeaderMatch, Health, Hsts, Limits, Listener, ListenerTimeouts, LoadedFile, Log,
-    LogLevel, LogTarget, Origin, PathParameters, Paths, Pool, Protocol, ProxyProtocol, RateKey,
-    RateLimit, Redirect, RedirectHttps, RedirectScheme, RedirectStatus, RequestId, Respond, Retry,
-    RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader,
-    Service, ServiceTimeouts, SlashPolicy, StripPrefix, Threads, TimeoutOverrides, Timeouts, Tls,
-    TlsVersion, UnknownNames, Val,
+    AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Case, Certificate,
+    ClientAddress, ClientAuth, ClientAuthMode, Errors, EscapePolicy, Expect, FileMode,
+    ForwardedHeaders, Global, HeaderEdits, HeaderMatch, Health, Hsts, Limits, Listener,
+    ListenerTimeouts, LoadedFile, Log, LogLevel, LogTarget, Origin, PathParameters, Paths, Pool,
+    Protocol, ProxyProtocol, RateKey, RateLimit, Redirect, RedirectHttps, RedirectScheme,
+    RedirectStatus, RequestId, RequestLine, Respond, Retry, RetryCause, RetryMethods, Rewrite,
+    Route, RouteAction, RouteTimeouts, Server, ServerHeader, Service, ServiceTimeouts, SlashPolicy,
+    StripPrefix, Threads, TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames, Val,
 };
 pub use source::{FileId, FsLoader, Loader, MAX_FILE_BYTES, Place, SourceFile, SourceMap, Span};
 pub use values::{

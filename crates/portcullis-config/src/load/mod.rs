@@ -1,5 +1,6 @@
 //! From the name of a root file to a whole configuration: reading, including, merging, decoding, checking.
 
+mod cases;
 mod files;
 mod merge;
 mod noise;
@@ -17,6 +18,8 @@ use crate::schema::{
 use crate::source::{Loader, SourceMap};
 use crate::tree::{Kind, Table};
 use crate::validate;
+
+pub use cases::{LoadedCases, load_cases};
 
 /// What came of loading a configuration.
 #[derive(Debug)]

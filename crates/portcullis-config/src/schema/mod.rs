@@ -4,6 +4,7 @@
 //! the JSON Schema, the reference page and the dump. Checks that need more than one value are in `validate`.
 
 mod admin;
+mod case;
 mod choice;
 mod decode;
 mod describe;
@@ -28,6 +29,7 @@ mod tls;
 mod write;
 
 pub use admin::{Admin, AdminHttp, AdminLevel, AdminSocket, FileMode};
+pub use case::{Case, ClientAddress, Expect, RequestLine};
 pub use global::{Global, Threads};
 pub use health::Health;
 pub use limit::{RateKey, RateLimit};
@@ -46,6 +48,7 @@ pub use service::{Balance, Server, Service};
 pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownNames};
 
+pub(crate) use case::CaseFile;
 pub(crate) use choice::choice;
 pub(crate) use decode::{Context, Section, Value};
 pub(crate) use describe::{Description, Field, Shape};
