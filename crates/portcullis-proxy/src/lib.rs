@@ -23,6 +23,7 @@ mod snapshot;
 #[cfg(test)]
 mod testing;
 mod tunnel;
+mod understand;
 mod upstream;
 mod wire;
 mod worker;
