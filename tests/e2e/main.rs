@@ -27,6 +27,7 @@ mod real_app;
 mod refusals;
 mod reload;
 mod retry;
+mod rewriting;
 mod routing;
 mod timeouts;
 mod tls;

@@ -179,7 +179,7 @@ path = { exact = "/x" }
 headers = { "x-a" = true, "x-b" = "v" }
 service = "app"
 rate_limit = { key = { header = "x-api-key" }, rate = "5/10s" }
-rewrite = { host = "h{{", request_headers = { set = { a = "{client_ip}\"" }, remove = "b" } }
+rewrite = { host = "h.example", path = { regex = "/x(.*)", to = "/y$1" }, query = { set = { a = "1" } }, map_back = true, request_headers = { set = { a = "{client_ip}\"{{" }, remove = "b" } }
 [[route]]
 redirect = "https://{host}{uri}"
 [[route]]

@@ -29,15 +29,16 @@ pub use schema::{
     AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Case, Certificate,
     ClientAddress, ClientAuth, ClientAuthMode, Errors, EscapePolicy, Expect, FileMode,
     ForwardedHeaders, Global, HeaderEdits, HeaderMatch, Health, Hsts, Limits, Listener,
-    ListenerTimeouts, LoadedFile, Log, LogLevel, LogTarget, Origin, PathParameters, Paths, Pool,
-    Protocol, ProxyProtocol, RateKey, RateLimit, Redirect, RedirectHttps, RedirectScheme,
-    RedirectStatus, RequestId, RequestLine, Respond, Retry, RetryCause, RetryMethods, Rewrite,
-    Route, RouteAction, RouteTimeouts, Server, ServerHeader, Service, ServiceTimeouts, SlashPolicy,
-    StripPrefix, Threads, TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames, Val,
+    ListenerTimeouts, LoadedFile, Log, LogLevel, LogTarget, Origin, PathChange, PathParameters,
+    Paths, Pool, Protocol, ProxyProtocol, QueryEdits, RateKey, RateLimit, Redirect, RedirectHttps,
+    RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond, Retry, RetryCause,
+    RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader, Service,
+    ServiceTimeouts, SlashPolicy, StripPrefix, Substitution, Threads, TimeoutOverrides, Timeouts,
+    Tls, TlsVersion, UnknownNames, Val,
 };
 pub use source::{FileId, FsLoader, Loader, MAX_FILE_BYTES, Place, SourceFile, SourceMap, Span};
 pub use values::{
     Address, Bind, ByteRate, ByteSize, FieldName, FieldValue, HostPattern, MethodName, Network,
-    Part, PathPattern, PathPrefix, Percent, Rate, Scope, Secret, Status, StatusSet, Template,
-    Token, Variable,
+    Part, PathPattern, PathPrefix, Percent, Rate, Regex, Replacement, ReplacementPart, Scope,
+    Secret, Status, StatusSet, Template, Token, Variable,
 };

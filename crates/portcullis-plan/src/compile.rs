@@ -5,6 +5,7 @@
 
 mod listener;
 mod process;
+mod rewrite;
 mod route;
 mod service;
 mod timeouts;

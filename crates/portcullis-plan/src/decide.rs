@@ -3,6 +3,7 @@
 //! It is fixed and written in [`decide_with`]: operators do not assemble a filter chain.
 
 use crate::plan::{Action, ExchangeTimeouts, FixedResponse, Listener, Plan, Route, Template};
+use crate::rewrite::{self, RewriteRefusal};
 use crate::route::{Found, Witness};
 use crate::{Facts, LimitId, Live, Moment, RouteId, Scheme, ServiceId};
 
@@ -51,6 +52,8 @@ pub enum Refusal {
     Misdirected,
     /// A redirect would be built from the host and the request has none: 400.
     HostRequired,
+    /// The rewrite of the route makes a target or Host of this request that must not be sent: 400.
+    Rewritten(RewriteRefusal),
     /// Over a rate limit.
     RateLimited {
         /// Configured status, 429 unless changed.
@@ -68,7 +71,7 @@ impl Refusal {
             Self::NoRoute => 404,
             Self::MethodNotAllowed => 405,
             Self::Misdirected => 421,
-            Self::HostRequired => 400,
+            Self::HostRequired | Self::Rewritten(_) => 400,
             Self::RateLimited { status, .. } => status,
         }
     }
@@ -81,6 +84,7 @@ impl Refusal {
             Self::MethodNotAllowed => "method-not-allowed",
             Self::Misdirected => "misdirected",
             Self::HostRequired => "host-required",
+            Self::Rewritten(refusal) => refusal.code(),
             Self::RateLimited { .. } => "rate-limited",
         }
     }
@@ -98,6 +102,20 @@ pub struct Forward<'p> {
     pub timeouts: &'p ExchangeTimeouts,
     /// Bytes of body allowed.
     pub body_limit: Option<u64>,
+}
+
+impl Forward<'_> {
+    /// Appends the target that the server sees, if the route makes one that is more than the path with another prefix and the query. `facts` are
+    /// those of the request with its route and service.
+    ///
+    /// # Errors
+    /// When the request's values make a target or a Host that must not be sent.
+    pub fn prepare(&self, facts: &Facts<'_>, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        if !rewrite::is_needed(self.route) {
+            return Ok(());
+        }
+        rewrite::prepare(self.route, facts, out).map_err(Refusal::Rewritten)
+    }
 }
 
 /// Decides about one request. Reads no clock, takes no lock, allocates nothing; only rate limits are counted, in `live`.

@@ -11,10 +11,11 @@ mod show;
 
 use std::net::IpAddr;
 
-use crate::decide::{Answer, Decision, decide_with};
+use crate::decide::{Answer, Decision, Refusal, decide_with};
 use crate::forwarded;
 use crate::normalize;
 use crate::plan::{Listener, Plan};
+use crate::redirect;
 use crate::{Facts, ListenerId, Live, Moment, Scheme, TlsFacts};
 
 pub use candidates::Candidate;
@@ -146,6 +147,16 @@ impl Explanation {
         let decision = decide_with(plan, live, facts, now, &mut ());
         match decision {
             Decision::Forward(forward) => {
+                let facts = &Facts {
+                    route: Some(forward.route),
+                    service: plan.service(forward.service),
+                    ..*facts
+                };
+                if let Err(refusal) = forward.prepare(facts, &mut Vec::new()) {
+                    self.status = Some(refusal.status());
+                    self.verdict = format!("route `{}` {}", forward.route.name, refused(refusal));
+                    return;
+                }
                 let name = plan
                     .service(forward.service)
                     .map_or("?", |service| &service.name);
@@ -178,7 +189,7 @@ fn answer_text(answer: &Answer<'_>, facts: &Facts<'_>) -> (u16, String) {
         ),
         Answer::Redirect { status, to } => {
             let mut location = Vec::new();
-            to.render_field_value(facts, None, &mut location);
+            redirect::location(to, facts, None, &mut location);
             (
                 *status,
                 format!(
@@ -195,14 +206,12 @@ fn answer_text(answer: &Answer<'_>, facts: &Facts<'_>) -> (u16, String) {
                 response.body.len()
             ),
         ),
-        Answer::Refuse(refusal) => {
-            let status = refusal.status();
-            (
-                status,
-                format!("refuses with {status} ({})", refusal.code()),
-            )
-        }
+        Answer::Refuse(refusal) => (refusal.status(), refused(*refusal)),
     }
+}
+
+fn refused(refusal: Refusal) -> String {
+    format!("refuses with {} ({})", refusal.status(), refusal.code())
 }
 
 /// The listener with this id and its position.

@@ -71,6 +71,7 @@ pub struct TlsFacts {
 }
 
 /// Everything known of a request before its answer. All text is validated by the HTTP engine.
+#[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// Where it came in.
     pub listener_id: ListenerId,

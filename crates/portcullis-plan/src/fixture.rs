@@ -134,6 +134,7 @@ pub(crate) fn route(name: &str, action: Action) -> Route {
         upgrade: Box::default(),
         body_limit: None,
         rate_limit: None,
+        extras: None,
     }
 }
 

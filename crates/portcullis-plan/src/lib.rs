@@ -24,12 +24,15 @@ mod ids;
 pub mod limit;
 pub mod live;
 pub mod log_format;
+pub mod map_back;
 mod moment;
 pub mod networks;
 pub mod normalize;
 pub mod outcome;
 pub mod plan;
 pub mod proxy_protocol;
+pub mod redirect;
+pub mod rewrite;
 pub mod route;
 pub mod variables;
 

@@ -348,10 +348,7 @@ fn identity<'a>(
 }
 
 /// The objects of one kind by what identifies them.
-fn by_key<K: std::hash::Hash + Eq, T>(
-    keys: impl Iterator<Item = K>,
-    live: &[T],
-) -> HashMap<K, &T> {
+fn by_key<K: std::hash::Hash + Eq, T>(keys: impl Iterator<Item = K>, live: &[T]) -> HashMap<K, &T> {
     keys.zip(live).collect()
 }
 

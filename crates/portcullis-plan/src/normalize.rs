@@ -393,6 +393,22 @@ pub fn host<'a>(authority: &'a [u8], scratch: &'a mut Vec<u8>) -> (&'a str, Opti
     (std::str::from_utf8(name).unwrap_or_default(), port)
 }
 
+/// Whether `bytes` are a host that can be sent, with or without a port: a name of letters, digits, `-`, `.`, `_` and `~`, or an IPv6
+/// literal (RFC 3986 section 3.2.2, as strict as for received ones).
+#[must_use]
+pub fn is_authority(bytes: &[u8]) -> bool {
+    let name = match split_port(bytes) {
+        (name, None) if name.len() == bytes.len() => name,
+        (_, None) => return false,
+        (name, Some(_)) => name,
+    };
+    match name {
+        [] => false,
+        [b'[', ..] => ipv6_literal(name).is_some(),
+        _ => name.len() <= 255 && name.iter().all(|&byte| is_unreserved(byte)),
+    }
+}
+
 fn ipv6_literal(name: &[u8]) -> Option<Ipv6Addr> {
     let inside = name.strip_prefix(b"[")?.strip_suffix(b"]")?;
     std::str::from_utf8(inside).ok()?.parse().ok()

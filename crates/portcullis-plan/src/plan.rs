@@ -13,8 +13,10 @@ pub use crate::domains::Domains;
 pub use crate::headers::{HeaderEdits, Template};
 pub use crate::limit::RateLimit;
 pub use crate::log_format::LogFormat;
+pub use crate::map_back::MapBack;
 pub use crate::networks::Networks;
 pub use crate::normalize::PathPolicy;
+pub use crate::rewrite::{PathChange, QueryEdits, TargetRewrite};
 pub use crate::route::Router;
 use crate::{LimitId, ListenerId, RouteId, ServerId, ServiceId, TlsPolicyId};
 
@@ -343,6 +345,57 @@ pub struct Route {
     pub body_limit: Option<Option<u64>>,
     /// Limit for the requests of this route.
     pub rate_limit: Option<LimitId>,
+    /// What few routes have, kept apart so that a route stays small.
+    pub extras: Option<Box<Extras>>,
+}
+
+impl Route {
+    /// Changes of path and query that need the request's values, if there are any.
+    #[must_use]
+    pub fn target(&self) -> Option<&TargetRewrite> {
+        self.extras.as_ref()?.target.as_ref()
+    }
+
+    /// `file:line` of a key that few routes have.
+    #[must_use]
+    pub fn key_place(&self, key: &str) -> Option<&str> {
+        let places = &self.extras.as_ref()?.places;
+        places
+            .iter()
+            .find(|(own, _)| *own == key)
+            .map(|(_, place)| &**place)
+    }
+
+    /// How addresses in answers are mapped back, if they are.
+    #[must_use]
+    pub fn map_back(&self) -> Option<&MapBack> {
+        self.extras.as_ref()?.map_back.as_ref()
+    }
+}
+
+/// What few routes have.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// Changes of path and query that need the request's values.
+    pub target: Option<TargetRewrite>,
+    /// How addresses in answers come back.
+    pub map_back: Option<MapBack>,
+    /// `file:line` of keys that explanations tell the place of.
+    pub places: Box<[(&'static str, Arc<str>)]>,
+}
+
+impl Extras {
+    /// Boxed if there is anything in it.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        let Self {
+            target,
+            map_back,
+            places,
+        } = &self;
+        let empty = target.is_none() && map_back.is_none() && places.is_empty();
+        (!empty).then(|| Box::new(self))
+    }
 }
 
 /// A route's answer.

@@ -5,7 +5,9 @@ use std::task::Poll;
 
 use portcullis_http1::{Body, Known, Method, Piece, Version, write};
 use portcullis_plan::plan::FixedResponse;
-use portcullis_plan::{Answer, Deadline, EndedBy, Facts, Outcome, Refusal, answer as pages};
+use portcullis_plan::{
+    Answer, Deadline, EndedBy, Facts, Outcome, Refusal, answer as pages, redirect,
+};
 
 use crate::client::Client;
 use crate::deadline::Slot;
@@ -180,7 +182,7 @@ impl Writer<'_> {
                 self.redirect(308, story, out, scratch)
             }
             Reply::Decided(Answer::Redirect { status, to }) => {
-                to.render_field_value(self.facts, Some(&self.outcome(story)), scratch);
+                redirect::location(to, self.facts, Some(&self.outcome(story)), scratch);
                 self.redirect(*status, story, out, scratch)
             }
             Reply::Decided(Answer::Respond(response)) => self.fixed(response, story, out),

@@ -44,6 +44,8 @@ pub(crate) struct RequestPart {
     /// The host in lower case without port.
     pub(crate) host: String,
     pub(crate) id: Vec<u8>,
+    /// The target that servers see, where the route makes one of its own; empty otherwise.
+    pub(crate) rewritten: Vec<u8>,
     pub(crate) client: Option<IpAddr>,
     pub(crate) client_port: Option<u16>,
     pub(crate) scheme: Option<Scheme>,
@@ -100,6 +102,7 @@ impl Desk {
         for scratch in [
             &mut request.bytes,
             &mut request.path,
+            &mut request.rewritten,
             &mut response.bytes,
             to_server,
             to_client,
@@ -132,6 +135,7 @@ impl RequestPart {
         self.query = None;
         self.host.clear();
         self.id.clear();
+        self.rewritten.clear();
         self.client = None;
         self.client_port = None;
         self.scheme = None;

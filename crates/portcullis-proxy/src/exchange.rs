@@ -7,7 +7,9 @@ use std::task::Poll;
 use portcullis_http1::{Body, Limits};
 use portcullis_plan::live::ListenerLive;
 use portcullis_plan::plan::Listener;
-use portcullis_plan::{Deadline, Decision, EndedBy, Moment, WorkerId, decide};
+use portcullis_plan::{
+    Answer, Deadline, Decision, EndedBy, Forward, Moment, Refusal, WorkerId, decide,
+};
 
 use crate::answer::{self, Reply};
 use crate::client::Client;
@@ -193,6 +195,11 @@ async fn serve(
             scene.route = Some(forward.route_id);
             scene.service = Some(forward.service);
             scene.timeouts = forward.timeouts;
+            if let Err(refusal) = prepare(client, desk, &scene, &forward) {
+                scene.service = None;
+                let refused = Reply::Decided(Answer::Refuse(refusal));
+                return reply(worker, client, desk, scene, story, &refused, keep_alive).await;
+            }
             if let Some(whole) = forward.timeouts.request {
                 client.timer.arm(
                     Slot::Whole,
@@ -215,6 +222,19 @@ async fn serve(
             }
         }
     }
+}
+
+/// Makes the target that servers see, where the route makes one of its own.
+fn prepare(
+    client: &Client,
+    desk: &mut Desk,
+    scene: &Scene<'_>,
+    forward: &Forward<'_>,
+) -> Result<(), Refusal> {
+    let mut target = std::mem::take(&mut desk.request.rewritten);
+    let prepared = forward.prepare(&scene.facts(&client.who, &desk.request), &mut target);
+    desk.request.rewritten = target;
+    prepared
 }
 
 /// Whether the connection may serve another request after this one.

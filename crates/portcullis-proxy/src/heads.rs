@@ -3,7 +3,7 @@
 //! What may not pass (hop-by-hop fields, forged forwarding fields) is left out while copying; there is no map in between.
 
 use portcullis_http1::{BodyFraming, Field, Known, KnownSet, Version, write};
-use portcullis_plan::plan::{Listener, PathRewrite, Route, ServerHeader};
+use portcullis_plan::plan::{Listener, MapBack, PathRewrite, Route, ServerHeader};
 use portcullis_plan::{Facts, Fields as _, Outcome, forwarded};
 
 use crate::desk::{RequestPart, ResponsePart};
@@ -43,7 +43,11 @@ pub(crate) fn request(
     let listener = facts.listener;
     out.extend_from_slice(facts.method);
     out.push(b' ');
-    target(out, facts, &route.path);
+    if part.rewritten.is_empty() {
+        target(out, facts, &route.path);
+    } else {
+        out.extend_from_slice(&part.rewritten);
+    }
     out.extend_from_slice(b" HTTP/1.1\r\n");
 
     let mut drops = REQUEST_DROPS;
@@ -164,13 +168,17 @@ pub(crate) fn response(
     // Close-delimited or chunked bodies have no length; a stray one cannot be here, the parser refuses it.
     match facts
         .route
-        .map(|route| &route.response_headers)
-        .filter(|edits| !edits.is_empty())
+        .filter(|route| !route.response_headers.is_empty() || route.map_back().is_some())
     {
-        Some(edits) => {
+        Some(route) => {
+            let (edits, map_back) = (&route.response_headers, route.map_back());
             write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
-                edits.drops(field.name.of(&part.bytes))
+                let name = field.name.of(&part.bytes);
+                edits.drops(name) || map_back.is_some() && MapBack::takes(name)
             });
+            if let Some(rule) = map_back {
+                rule.write_fields(part, edits, facts, out);
+            }
             own_fields(out, listener, facts, part.head.has(Known::Date), date);
             echo_request_id(out, part, facts);
             edits.write(facts, Some(outcome), out);

@@ -40,7 +40,7 @@ pub use listener::{
 pub use log::{AccessFormat, AccessLog, Log, LogLevel, LogTarget};
 pub use page::{Errors, LoadedFile};
 pub use pool::{Pool, Retry, RetryCause, RetryMethods};
-pub use rewrite::{HeaderEdits, Rewrite, StripPrefix};
+pub use rewrite::{HeaderEdits, PathChange, QueryEdits, Rewrite, StripPrefix, Substitution};
 pub use route::{
     HeaderMatch, Redirect, RedirectScheme, RedirectStatus, Respond, Route, RouteAction,
 };

@@ -3,7 +3,7 @@
 use super::{Context, Out, Shape, Val, Value, section};
 use crate::diagnostic::Diagnostic;
 use crate::tree::{Kind, Node};
-use crate::values::{FieldName, PathPrefix, Template};
+use crate::values::{FieldName, PathPrefix, Regex, Replacement, Template};
 
 section! {
     /// What is changed on the way to the service and back.
@@ -12,14 +12,89 @@ section! {
         strip_prefix: optional StripPrefix,
         /// Put this in place of the route's prefix.
         replace_prefix: optional PathPrefix,
+        /// The whole path anew: a text with variables, or `{ regex = '^/old/(.*)$', to = '/new/$1' }`, which leaves a path alone that
+        /// the expression does not match.
+        path: optional PathChange,
+        /// The query: `{ set = { ... }, remove = [...] }`, or a whole one as a text with variables.
+        query: optional QueryEdits,
         /// The Host the service sees, instead of the client's.
         host: optional Template,
+        /// Map Location, Content-Location, Refresh and the Domain and Path of Set-Cookie back to the host and prefix that the client knows.
+        map_back: default bool = false,
         /// Headers of the request.
         request_headers: optional HeaderEdits,
         /// Headers of the response.
         response_headers: optional HeaderEdits,
     }
-    not yet: "path", "query", "regex";
+}
+
+section! {
+    /// Changes to the parameters of the query: first `keep` or `remove`, then `set`, then `add`. Names are compared decoded; parameters that
+    /// are not named stay as they came.
+    pub struct QueryEdits {
+        /// The whole query instead; no query when it comes out empty.
+        to: optional Template,
+        /// Parameters to keep; all others are taken away.
+        keep: optional Vec<Val<String>>,
+        /// Parameters to take away.
+        remove: default Vec<Val<String>> = [],
+        /// Parameters to have exactly this value.
+        set: default Vec<(Val<String>, Val<Template>)> = {},
+        /// Parameters to have this value besides the ones they have.
+        add: default Vec<(Val<String>, Val<Template>)> = {},
+    }
+    shorthand: Shape::Text { what: "a text with variables", example: "user={request_header.x-user}&{query}" }, whole_query;
+}
+
+/// A query alone: `query = "v=2&{query}"`.
+fn whole_query(node: &Node, cx: &mut Context<'_>) -> Option<QueryEdits> {
+    let to = Template::decode(node, cx)?;
+    Some(QueryEdits {
+        to: Some(Val::written(to, node.span)),
+        keep: None,
+        remove: Val::default_value(Vec::new()),
+        set: Val::default_value(Vec::new()),
+        add: Val::default_value(Vec::new()),
+    })
+}
+
+section! {
+    /// A regular expression for the whole value, and what is put in its place.
+    pub struct Substitution {
+        /// The expression. Where it does not match, nothing is changed.
+        regex: required Regex,
+        /// What is put there: `$1` and `${name}` stand for groups, `$$` for a dollar sign.
+        to: required Replacement,
+    }
+}
+
+/// What becomes of a path as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PathChange {
+    /// It is this, with variables filled in.
+    Template(Template),
+    /// It is this where the expression matches it.
+    Substitution(Substitution),
+}
+
+impl Value for PathChange {
+    fn shape() -> Shape {
+        Shape::AnyOf(vec![Template::shape(), Substitution::shape()])
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Table(_) => Substitution::decode(node, cx).map(Self::Substitution),
+            _ => Template::decode(node, cx).map(Self::Template),
+        }
+    }
+
+    fn write(&self) -> Out {
+        match self {
+            Self::Template(template) => template.write(),
+            Self::Substitution(substitution) => substitution.write(),
+        }
+    }
 }
 
 section! {

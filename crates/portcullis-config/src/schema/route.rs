@@ -65,6 +65,8 @@ section! {
         host: optional Template,
         /// The path, everything else as it was.
         path: optional Template,
+        /// The query, everything else as it was; `""` for none.
+        query: optional Template,
         /// 301 and 302 let clients turn POST into GET; 307 and 308 do not. 301 and 308 are remembered.
         status: default RedirectStatus = 308,
     }
@@ -79,6 +81,7 @@ fn redirect_to(node: &Node, cx: &mut Context<'_>) -> Option<Redirect> {
         scheme: None,
         host: None,
         path: None,
+        query: None,
         status: Val::default_value(RedirectStatus::default()),
     })
 }

@@ -131,6 +131,8 @@ text_value!(
     "https://{host}{path}"
 );
 text_value!(crate::values::PathPrefix, "a path", "/v1");
+text_value!(crate::values::Regex, "a regular expression", "/old/(.*)");
+text_value!(crate::values::Replacement, "a text with groups", "/new/$1");
 text_value!(
     crate::values::Secret,
     "the place of a secret",

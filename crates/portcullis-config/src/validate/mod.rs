@@ -3,8 +3,10 @@
 //! Runs even when values were wrong, on what could be read, and stays silent about consequences of what was reported already.
 
 mod listener;
+mod location;
 mod names;
 mod observe;
+mod rewrite;
 mod route;
 mod service;
 mod shadow;

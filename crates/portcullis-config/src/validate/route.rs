@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::hash::Hash;
 
-use super::{Check, template};
+use super::{Check, location, rewrite as changes, template};
 use crate::diagnostic::Diagnostic;
 use crate::schema::{Redirect, Respond, Rewrite, Route, RouteAction, StripPrefix, Val};
 use crate::source::Span;
@@ -52,29 +52,36 @@ fn redirect(check: &mut Check<'_>, redirect: &Val<Redirect>) {
         redirect.scheme.as_ref().map(|part| ("scheme", part.span)),
         redirect.host.as_ref().map(|part| ("host", part.span)),
         redirect.path.as_ref().map(|part| ("path", part.span)),
+        redirect.query.as_ref().map(|part| ("query", part.span)),
     ]
     .into_iter()
     .flatten()
     .collect();
     match (&redirect.to, parts.first()) {
         (None, None) if check.is_clean(redirect.span) => check.report(
-            Diagnostic::error("missing-key", "the redirect does not say where to").at(redirect.span, "needs `to`, or one of `scheme`, `host`, `path`"),
+            Diagnostic::error("missing-key", "the redirect does not say where to").at(redirect.span, "needs `to`, or one of `scheme`, `host`, `path`, `query`"),
         ),
         (Some(to), Some((key, span))) => check.report(
             Diagnostic::error("contradiction", format!("the redirect has both `to` and `{key}`"))
                 .at(*span, "a part")
                 .note(to.span, "the whole")
-                .help("`to` is the whole address; `scheme`, `host` and `path` replace parts of the request's own"),
+                .help("`to` is the whole address; `scheme`, `host`, `path` and `query` replace parts of the request's own"),
         ),
         _ => {}
     }
-    for part in [&redirect.to, &redirect.host, &redirect.path]
-        .into_iter()
-        .flatten()
+    for part in [
+        &redirect.to,
+        &redirect.host,
+        &redirect.path,
+        &redirect.query,
+    ]
+    .into_iter()
+    .flatten()
     {
         template::scope(check, part, Scope::Request);
     }
     whole_address(check, redirect);
+    location::check(check, redirect);
     let path = redirect.path.as_ref().filter(|path| {
         !path.as_str().starts_with('/')
             && !path.as_str().starts_with("{path}")
@@ -181,6 +188,7 @@ fn rewrite(check: &mut Check<'_>, rewrite: &Val<Rewrite>, route: &Route) {
         );
     }
     prefix(check, rewrite, route);
+    changes::check(check, rewrite);
     if let Some(host) = &rewrite.host {
         template::scope(check, host, Scope::Request);
     }
@@ -269,8 +277,23 @@ fn without_effect(check: &mut Check<'_>, route: &Route) {
             "replace_prefix",
         ),
         (
+            rewrite.and_then(|r| r.path.as_ref()).map(|v| v.span),
+            "rewrite.path",
+        ),
+        (
+            rewrite.and_then(|r| r.query.as_ref()).map(|v| v.span),
+            "rewrite.query",
+        ),
+        (
             rewrite.and_then(|r| r.host.as_ref()).map(|v| v.span),
             "rewrite.host",
+        ),
+        (
+            rewrite
+                .map(|r| &r.map_back)
+                .filter(|v| v.is_written())
+                .map(|v| v.span),
+            "map_back",
         ),
         (
             rewrite

@@ -8,6 +8,8 @@ mod host;
 mod http;
 mod path;
 mod quantity;
+mod regex;
+mod replacement;
 mod secret;
 mod template;
 
@@ -17,6 +19,8 @@ pub(crate) use http::status_range;
 pub use http::{FieldName, FieldValue, MethodName, Status, StatusSet, Token};
 pub use path::{PathPattern, PathPrefix};
 pub use quantity::{ByteRate, ByteSize, Percent, Rate, format_duration, parse_duration};
+pub use regex::{MAX_GROUPS, Regex};
+pub use replacement::{Replacement, ReplacementPart};
 pub use secret::Secret;
 pub use template::{Part, Scope, Template, Variable};
 

@@ -86,6 +86,7 @@ impl Compiler<'_> {
                 .as_ref()
                 .map(|limit| limit.value.map(|size| size.0)),
             rate_limit: limit.map(|limit| self.rate_limit(format!("route {name}"), limit)),
+            extras: self.extras(written).boxed(),
         }
     }
 
@@ -155,7 +156,7 @@ fn header_edits(written: &config::HeaderEdits) -> HeaderEdits {
     HeaderEdits::new(removed, fields(&written.set), fields(&written.add))
 }
 
-fn path_rewrite(rewrite: &config::Rewrite, path: Option<&PathPattern>) -> PathRewrite {
+pub(super) fn path_rewrite(rewrite: &config::Rewrite, path: Option<&PathPattern>) -> PathRewrite {
     let own = path.map_or(0, |path| path.as_str().trim_end_matches('/').len());
     let stripped = rewrite
         .strip_prefix
@@ -198,12 +199,17 @@ fn location(redirect: &config::Redirect) -> Template {
         .path
         .as_ref()
         .map_or_else(|| vec![Part::Variable(Variable::Path)], given);
+    let query = match &redirect.query {
+        None => vec![Part::Query],
+        Some(query) if query.as_str().is_empty() => Vec::new(),
+        Some(query) => [vec![Part::Text("?".into())], given(query)].concat(),
+    };
     let scheme = scheme.unwrap_or(Part::Variable(Variable::Scheme));
     let parts = [scheme, Part::Text("://".into())]
         .into_iter()
         .chain(host)
         .chain(path);
-    Template::new(parts.chain([Part::Query]))
+    Template::new(parts.chain(query))
 }
 
 fn fixed_response(written: &config::Respond) -> FixedResponse {

@@ -101,6 +101,8 @@ fn same_rewrite(old: &Route, new: &Route) -> bool {
         && old.host == new.host
         && old.request_headers == new.request_headers
         && old.response_headers == new.response_headers
+        && old.target() == new.target()
+        && old.map_back() == new.map_back()
 }
 
 /// Whether deadlines are the same, or differ only because the listener's do.

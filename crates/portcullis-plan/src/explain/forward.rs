@@ -2,11 +2,11 @@
 
 use crate::decide::Forward;
 use crate::facts::Facts;
-use crate::headers::HeaderEdits;
+use crate::headers::{HeaderEdits, Part};
 use crate::health::HealthState;
 use crate::limit::LimitKey;
 use crate::live::AdminState;
-use crate::plan::{Listener, PathRewrite, Plan, Service};
+use crate::plan::{Listener, MapBack, PathChange, PathRewrite, Plan, QueryEdits, Route, Service};
 use crate::{LimitId, Live, ServerId};
 
 /// Where a forwarded request goes and how it is changed.
@@ -20,6 +20,8 @@ pub struct Forwarding {
     pub target: String,
     /// The Host that the server sees.
     pub host: String,
+    /// Changes of path, query and Host as they are written, and what is mapped back.
+    pub rewrites: Vec<String>,
     /// Edits of the request head: `set x-env: prod`, `remove x-debug`.
     pub request_edits: Vec<String>,
     /// Edits of the response head.
@@ -54,8 +56,9 @@ impl Forwarding {
         Self {
             service: service.map_or(String::new(), |service| service.name.to_string()),
             service_place: service.map_or(String::new(), |service| service.place.to_string()),
-            target: target(facts, &route.path),
+            target: target(facts, forward),
             host: host(facts, forward),
+            rewrites: rewrites(route),
             request_edits: edits(&route.request_headers),
             response_edits: edits(&route.response_headers),
             body_limit: forward.body_limit,
@@ -70,14 +73,65 @@ impl Forwarding {
     }
 }
 
-fn target(facts: &Facts<'_>, rewrite: &PathRewrite) -> String {
+/// The target that the server sees. A refused one never gets here: the verdict tells of it.
+fn target(facts: &Facts<'_>, forward: &Forward<'_>) -> String {
     let mut target = Vec::new();
-    rewrite.write(facts.path, &mut target);
-    if let Some(query) = facts.query {
-        target.push(b'?');
-        target.extend_from_slice(query);
+    if forward.prepare(facts, &mut target).is_err() || target.is_empty() {
+        target.clear();
+        forward.route.path.write(facts.path, &mut target);
+        Part::Query.write(facts, None, &mut target);
     }
     String::from_utf8_lossy(&target).into_owned()
+}
+
+/// Each change of target and Host as it is written.
+fn rewrites(route: &Route) -> Vec<String> {
+    let mut changes: Vec<String> = Vec::new();
+    if let PathRewrite::ReplacePrefix { length, with } = &route.path {
+        changes.push(match &**with {
+            "" => format!("path: without its first {length} bytes"),
+            with => format!("path: `{with}` instead of its first {length} bytes"),
+        });
+    }
+    let target = route.target();
+    changes.extend(
+        target
+            .and_then(|target| target.path.as_ref())
+            .map(|path| match path {
+                PathChange::Template(template) => format!("path: {template}"),
+                PathChange::Substitution(one) => format!("path: {one}"),
+            }),
+    );
+    let query = target.and_then(|target| target.query.as_ref());
+    let words = query.map_or(Vec::new(), QueryEdits::words);
+    changes.extend(words.iter().map(|words| format!("query: {words}")));
+    changes.extend(route.host.as_ref().map(|host| format!("host: {host}")));
+    changes.extend(route.map_back().map(map_back));
+    match route.key_place("rewrite") {
+        Some(place) => changes
+            .iter()
+            .map(|change| format!("{change}  ({place})"))
+            .collect(),
+        None => changes,
+    }
+}
+
+fn map_back(rule: &MapBack) -> String {
+    if rule.outer == rule.inner {
+        return "mapped back: hosts".to_owned();
+    }
+    let shown = |prefix: &str| {
+        if prefix.is_empty() {
+            "/".to_owned()
+        } else {
+            prefix.to_owned()
+        }
+    };
+    format!(
+        "mapped back: hosts, and paths from `{}` to `{}`",
+        shown(&rule.inner),
+        shown(&rule.outer)
+    )
 }
 
 fn host(facts: &Facts<'_>, forward: &Forward<'_>) -> String {

@@ -75,6 +75,9 @@ impl fmt::Display for Forwarding {
         writeln!(f, "  service   {} ({})", self.service, self.service_place)?;
         writeln!(f, "  target    {}", self.target)?;
         writeln!(f, "  host      {}", self.host)?;
+        self.rewrites
+            .iter()
+            .try_for_each(|change| writeln!(f, "  rewrite   {change}"))?;
         self.request_edits
             .iter()
             .try_for_each(|edit| writeln!(f, "  request   {edit}"))?;
@@ -144,6 +147,7 @@ impl Forwarding {
             "service": { "name": self.service, "place": self.service_place },
             "target": self.target,
             "host": self.host,
+            "rewrites": self.rewrites,
             "request_headers": self.request_edits,
             "response_headers": self.response_edits,
             "body_limit": self.body_limit,

@@ -234,3 +234,64 @@ fn requests_without_path_are_understood() {
         ("h", "", Some(405))
     );
 }
+
+#[test]
+fn rewrites_are_told_with_their_place_and_the_target_they_make() {
+    let text = r#"
+[listener.http]
+bind = "127.0.0.1:8080"
+[[route]]
+name = "shop"
+path = "/shop"
+service = "app"
+rewrite = { replace_prefix = "/v2", query = { set = { a = "{host}" }, remove = ["b"] }, host = "in.example", map_back = true }
+[[route]]
+name = "old"
+path = "/old"
+service = "app"
+rewrite = { path = { regex = '/old/(.*)', to = '/t/$1' } }
+[[route]]
+name = "tenant"
+path = "/tenant"
+service = "app"
+rewrite = { path = "/t/{request_header.x}/y" }
+[service.app]
+servers = ["127.0.0.1:3000"]
+"#;
+    let loaded = fixture::load(text);
+    let config = loaded.config.unwrap();
+    let plan = compile(&config, &loaded.sources, Machine { threads: 1 })
+        .0
+        .unwrap();
+    let ask = |url: &str, fields: &[(String, String)]| {
+        let question = question("GET", url, fields);
+        explain(&plan, &Live::new(&plan, 1), &question, Moment::default()).unwrap()
+    };
+    let shop = ask("http://h/shop/x?b=1&c", &[]);
+    let forwarding = shop.forwarding.as_ref().unwrap();
+    assert_eq!(forwarding.target, "/v2/x?c&a=h");
+    assert_eq!(
+        forwarding.rewrites,
+        [
+            "path: `/v2` instead of its first 5 bytes  (test.toml:8)",
+            "query: remove b  (test.toml:8)",
+            "query: set a: {host}  (test.toml:8)",
+            "host: in.example  (test.toml:8)",
+            "mapped back: hosts, and paths from `/v2` to `/shop`  (test.toml:8)",
+        ]
+    );
+    assert!(
+        shop.to_string()
+            .contains("  rewrite   query: set a: {host}")
+    );
+    assert_eq!(
+        ask("http://h/old/x", &[]).forwarding.unwrap().target,
+        "/t/x"
+    );
+    let climbing = ask("http://h/tenant", &[("x".to_owned(), "..".to_owned())]);
+    assert_eq!(climbing.status, Some(400));
+    assert_eq!(
+        climbing.verdict,
+        "route `tenant` refuses with 400 (rewritten-dot-segment)"
+    );
+}
