@@ -4,8 +4,10 @@
 //! `field: value`, or `body: text` that the body contains. Each address in the file gives way to a free
 //! port or a socket in the test's folder; servers are played by an echo.
 
-use portcullis_harness::{Authority, Client, Origin, Proxy, Setup, TlsClient, ok, repository};
-use std::collections::BTreeMap;
+use portcullis_harness::{
+    Authority, Client, Origin, OriginTls, Proxy, Setup, TlsClient, ok, repository,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 #[derive(Debug)]
@@ -77,6 +79,12 @@ struct Stage {
     config: String,
     authority: Authority,
     clients: Authority,
+    /// Who vouches for servers.
+    internal: Authority,
+    /// The services whose servers speak TLS, by the name of their table.
+    tls: BTreeSet<String>,
+    /// Those whose servers expect a PROXY header.
+    introduced: BTreeSet<String>,
     origins: Vec<Origin>,
     /// The port written in the file, and the one that took its place.
     ports: BTreeMap<String, String>,
@@ -89,6 +97,9 @@ impl Stage {
             config: String::new(),
             authority: Authority::new("sites"),
             clients: Authority::new("clients"),
+            internal: Authority::new("internal"),
+            tls: services_with(text, "tls"),
+            introduced: services_with(text, "proxy_protocol"),
             origins: Vec::new(),
             ports: BTreeMap::new(),
         };
@@ -137,7 +148,7 @@ impl Stage {
         let is_server = section.starts_with("service.") && line_key == "servers";
         match key {
             "bind" => self.bind(value),
-            "servers" | "address" if is_server => self.server(value),
+            "servers" | "address" if is_server => self.server(value, section),
             "path" if section == "admin" => "@dir@/admin.sock".to_owned(),
             "cert" | "key" | "ca" | "body_file" => self.file(value),
             _ if section == "errors" && value.contains('.') => self.file(value),
@@ -164,7 +175,7 @@ impl Stage {
         }
     }
 
-    fn server(&mut self, value: &str) -> String {
+    fn server(&mut self, value: &str, section: &str) -> String {
         let position = self.origins.len() + 1;
         let label = value.to_owned();
         let answer = move |request: &portcullis_harness::Request| {
@@ -179,6 +190,16 @@ impl Stage {
             answer
         };
         let origin = match value.strip_prefix("unix:") {
+            _ if self.tls.contains(section) => {
+                let identity = self.internal.issue(&["app.internal"]);
+                Origin::tls(&OriginTls::new(&identity), move |peer| {
+                    peer.answer_all(&answer);
+                })
+            }
+            _ if self.introduced.contains(section) => Origin::tcp(move |peer| {
+                peer.proxy_header();
+                peer.answer_all(&answer);
+            }),
             Some(_) => {
                 let path = self.setup.folder().join(&format!("origin{position}.sock"));
                 Origin::unix(&path, move |peer| peer.answer_all(&answer))
@@ -206,7 +227,9 @@ impl Stage {
         if name.ends_with(".key") || name.ends_with(".pem") || name.ends_with(".crt") {
             let is_authority =
                 ["ca", "clients", "client-ca", "clients-ca"].contains(&stem.as_str());
-            if is_authority {
+            if stem == "internal-ca" {
+                folder.write(&name, self.internal.pem());
+            } else if is_authority {
                 folder.write(&name, self.clients.pem());
             } else if !folder.join(&format!("{stem}.key")).exists() {
                 let names = [
@@ -294,6 +317,24 @@ impl Stage {
         };
         client.connect(port, host)
     }
+}
+
+/// The tables `service.NAME` that have this key, or a table of that name.
+fn services_with(text: &str, key: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut section = String::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line.trim_matches(['[', ']']).to_owned();
+        }
+        let own = section.strip_suffix(&format!(".{key}"));
+        if let Some(service) = own.filter(|service| service.starts_with("service.")) {
+            found.insert(service.to_owned());
+        } else if section.starts_with("service.") && line.starts_with(&format!("{key} =")) {
+            found.insert(section.clone());
+        }
+    }
+    found
 }
 
 /// Splits a line at spaces, keeping quoted parts whole.

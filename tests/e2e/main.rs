@@ -31,4 +31,6 @@ mod rewriting;
 mod routing;
 mod timeouts;
 mod tls;
+mod upstream_proxy_protocol;
+mod upstream_tls;
 mod websocket;

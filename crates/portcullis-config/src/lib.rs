@@ -30,11 +30,11 @@ pub use schema::{
     ClientAddress, ClientAuth, ClientAuthMode, Errors, EscapePolicy, Expect, FileMode,
     ForwardedHeaders, Global, HeaderEdits, HeaderMatch, Health, Hsts, Limits, Listener,
     ListenerTimeouts, LoadedFile, Log, LogLevel, LogTarget, Origin, PathChange, PathParameters,
-    Paths, Pool, Protocol, ProxyProtocol, QueryEdits, RateKey, RateLimit, Redirect, RedirectHttps,
-    RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond, Retry, RetryCause,
-    RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader, Service,
-    ServiceTimeouts, SlashPolicy, StripPrefix, Substitution, Threads, TimeoutOverrides, Timeouts,
-    Tls, TlsVersion, UnknownNames, Val,
+    Paths, Pool, Protocol, ProxyProtocol, ProxyVersion, QueryEdits, RateKey, RateLimit, Redirect,
+    RedirectHttps, RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond, Retry,
+    RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader,
+    Service, ServiceTimeouts, ServiceTls, SlashPolicy, StripPrefix, Substitution, Threads,
+    TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames, Val,
 };
 pub use source::{FileId, FsLoader, Loader, MAX_FILE_BYTES, Place, SourceFile, SourceMap, Span};
 pub use values::{

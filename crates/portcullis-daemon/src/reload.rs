@@ -188,7 +188,10 @@ impl Process {
                 .carry_over(&old.plan, &plan, self.daemon.clock.now()),
         );
         let changes = self.describe(&old.plan, &plan, &store);
-        self.daemon.snapshots.swap(Arc::clone(&plan), live);
+        let upstream_tls = Arc::clone(store.upstream().table());
+        self.daemon
+            .snapshots
+            .swap(Arc::clone(&plan), live, upstream_tls);
 
         let revised = self.replace_doors(&plan, &store);
         self.store = store;
@@ -215,6 +218,11 @@ impl Process {
         for listener in store.changed_from(&self.store) {
             changes.push(format!(
                 "listener `{listener}`: certificates or rules about client certificates changed"
+            ));
+        }
+        for service in store.services_changed_from(&self.store) {
+            changes.push(format!(
+                "service `{service}`: TLS towards its servers changed; connections are made anew"
             ));
         }
         changes

@@ -56,6 +56,7 @@ pub(crate) fn snapshot(text: &str) -> Snapshot {
     Snapshot {
         plan,
         live,
+        upstream_tls: Arc::default(),
         generation: 1,
     }
 }
@@ -66,7 +67,7 @@ pub(crate) fn admin_and_reloads(
 ) -> (Arc<Admin>, mpsc::Receiver<oneshot::Sender<Arc<Report>>>) {
     let Snapshot { plan, live, .. } = snapshot(text);
     let (reloads, asked) = mpsc::channel(1);
-    let snapshots = Arc::new(SnapshotCell::new(plan, live));
+    let snapshots = Arc::new(SnapshotCell::new(plan, live, Arc::default()));
     let daemon = Daemon {
         snapshots,
         clock: Clock::start(),

@@ -177,6 +177,8 @@ fn service() -> Service {
         place: "portcullis.toml:20".into(),
         first_server: ServerId::new(0),
         server_count: 1,
+        tls: None,
+        proxy_protocol: None,
         balance: Balance::RoundRobin,
         health: None,
         attempts: 1,

@@ -189,6 +189,12 @@ pub enum CheckStatus {
     L4Timeout,
     /// Connection refused, no route and the like.
     L4Connection,
+    /// A TLS session was made, and more was not asked.
+    L6Ok,
+    /// No TLS session in time.
+    L6Timeout,
+    /// TLS failed, or the certificate is not the server's.
+    L6Response,
     /// An expected answer.
     L7Ok,
     /// No answer in time.
@@ -203,7 +209,7 @@ impl CheckStatus {
     /// Whether it speaks for the server.
     #[must_use]
     pub const fn is_pass(self) -> bool {
-        matches!(self, Self::L4Ok | Self::L7Ok)
+        matches!(self, Self::L4Ok | Self::L6Ok | Self::L7Ok)
     }
 
     /// HAProxy's short word, as in the column `check_status`.
@@ -214,6 +220,9 @@ impl CheckStatus {
             Self::L4Ok => "L4OK",
             Self::L4Timeout => "L4TOUT",
             Self::L4Connection => "L4CON",
+            Self::L6Ok => "L6OK",
+            Self::L6Timeout => "L6TOUT",
+            Self::L6Response => "L6RSP",
             Self::L7Ok => "L7OK",
             Self::L7Timeout => "L7TOUT",
             Self::L7Response => "L7RSP",
@@ -229,6 +238,9 @@ impl CheckStatus {
             Self::L4Ok => "Layer4 check passed",
             Self::L4Timeout => "Layer4 timeout",
             Self::L4Connection => "Layer4 connection problem",
+            Self::L6Ok => "Layer6 check passed",
+            Self::L6Timeout => "Layer6 timeout",
+            Self::L6Response => "Layer6 invalid response",
             Self::L7Ok => "Layer7 check passed",
             Self::L7Timeout => "Layer7 timeout",
             Self::L7Response => "Layer7 invalid response",

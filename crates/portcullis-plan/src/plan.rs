@@ -471,6 +471,10 @@ pub struct Service {
     pub server_count: usize,
     /// How one is picked.
     pub balance: Balance,
+    /// TLS towards them; `None` speaks clear text.
+    pub tls: Option<ServiceTls>,
+    /// The header that begins every connection to them and names its client; `None` writes none.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// Active checks.
     pub health: Option<HealthCheck>,
     /// Tries in all, at least 1.
@@ -496,6 +500,67 @@ impl Service {
     pub fn server_ids(&self) -> impl ExactSizeIterator<Item = ServerId> + use<> {
         let first = self.first_server.index();
         (first..first + self.server_count).map(ServerId::new)
+    }
+}
+
+/// TLS towards the servers of a service.
+#[derive(Debug, Clone)]
+pub struct ServiceTls {
+    /// PEM file of the authorities; `None` takes those the system trusts.
+    pub ca: Option<PathBuf>,
+    /// The name to ask for and to verify; `None` takes the host of the server's address.
+    pub sni: Option<Box<str>>,
+    /// PEM files of the certificate to show and of its key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Whether servers must prove who they are.
+    pub verify: bool,
+    /// Refuse TLS 1.2.
+    pub only_tls13: bool,
+    /// `file:line` of the table.
+    pub place: Arc<str>,
+    /// Where its values stand, for diagnostics.
+    pub spans: ServiceTlsSpans,
+}
+
+/// Where the values of [`ServiceTls`] stand.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServiceTlsSpans {
+    /// The table, or `true`.
+    pub table: Option<portcullis_config::Span>,
+    /// `ca`.
+    pub ca: Option<portcullis_config::Span>,
+    /// `cert`.
+    pub cert: Option<portcullis_config::Span>,
+    /// `key`.
+    pub key: Option<portcullis_config::Span>,
+}
+
+/// Equal when they ask for the same, wherever it is written.
+impl PartialEq for ServiceTls {
+    fn eq(&self, other: &Self) -> bool {
+        let asked = |tls: &Self| (tls.verify, tls.only_tls13);
+        asked(self) == asked(other)
+            && (&self.ca, &self.sni, &self.identity) == (&other.ca, &other.sni, &other.identity)
+    }
+}
+
+/// A version of the PROXY protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProxyVersion {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
+}
+
+impl ProxyVersion {
+    /// As it is written in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+        }
     }
 }
 

@@ -7,11 +7,37 @@ mod v2;
 
 use std::net::SocketAddr;
 
+use crate::plan::ProxyVersion;
 pub use v1::write as write_v1;
 pub use v2::write as write_v2;
 
 /// Bytes of the longest header that is accepted; reading more before one is complete is never useful.
 pub const MAX_HEADER: usize = v2::PREFIX + v2::MAX_LENGTH;
+
+/// Appends the header for a connection that serves the client at `source`, who came in by `destination`. Where an
+/// address is not known, or version 1 has no way to write the two together, the header says so and no more.
+pub fn write(
+    version: ProxyVersion,
+    source: Option<SocketAddr>,
+    destination: Option<SocketAddr>,
+    out: &mut Vec<u8>,
+) {
+    match version {
+        ProxyVersion::V1 => v1::write(source, destination, out),
+        ProxyVersion::V2 => v2::write(source, destination, out),
+    }
+}
+
+/// Appends the header for a connection of our own, such as a health check's: `UNKNOWN` in version 1, `LOCAL` in 2.
+pub fn write_own(version: ProxyVersion, out: &mut Vec<u8>) {
+    match version {
+        ProxyVersion::V1 => v1::write(None, None, out),
+        ProxyVersion::V2 => v2::write_local(out),
+    }
+}
+
+/// Bytes of the longest header that is written.
+pub const MAX_WRITTEN: usize = 107;
 
 /// What a header says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What can go wrong with a request: whose fault it is, what the client is told, whether another try may help.
 
 use portcullis_http1::Reject;
+use portcullis_plan::live::UpstreamError;
 use portcullis_plan::{Deadline, EndedBy};
 
 /// Why an exchange could not come to its proper end.
@@ -56,6 +57,18 @@ impl Failure {
         retry: Retry::Connect,
         ..Self::new(EndedBy::Server, 503, "connect-failed")
     };
+    /// The server did not prove who it is: its certificate is not from a known authority, not for its name, or not valid now.
+    pub(crate) const UPSTREAM_CERTIFICATE: Self = Self {
+        retry: Retry::Connect,
+        ..Self::new(EndedBy::Server, 502, "upstream-certificate")
+    };
+    /// TLS with the server failed in another way, before any of the request was sent.
+    pub(crate) const UPSTREAM_TLS: Self = Self {
+        retry: Retry::Connect,
+        ..Self::new(EndedBy::Server, 502, "upstream-tls")
+    };
+    /// The server ended TLS with an alert instead of an answer: it may want another client certificate.
+    pub(crate) const UPSTREAM_ALERT: Self = Self::new(EndedBy::Server, 502, "upstream-tls");
     /// The server closed or reset before the head of its answer.
     pub(crate) const CLOSED_EARLY: Self =
         Self::new(EndedBy::Server, 502, "server-closed-before-answer");
@@ -71,6 +84,16 @@ impl Failure {
         Self::new(EndedBy::Server, 502, "too-many-interim-responses");
     /// A 101 nobody asked for, or to another protocol.
     pub(crate) const UNASKED_UPGRADE: Self = Self::new(EndedBy::Server, 502, "unasked-upgrade");
+
+    /// Under which counter a try falls that failed with this and is followed by another.
+    pub(crate) fn as_attempt(self) -> UpstreamError {
+        match self.retry {
+            Retry::Reset => UpstreamError::Reset,
+            _ if self.reason == Self::UPSTREAM_TLS.reason => UpstreamError::Tls,
+            _ if self.reason == Self::UPSTREAM_CERTIFICATE.reason => UpstreamError::Tls,
+            _ => UpstreamError::Connect,
+        }
+    }
 
     /// The client sent what the engine refuses.
     pub(crate) fn refused(reject: Reject) -> Self {

@@ -1,19 +1,20 @@
 //! Passing a request to a server: pick, connect, send, relay; and again with another where that is allowed.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
 use portcullis_http1::{Body, BodyFraming, Method};
 use portcullis_plan::balance::{self, Tried};
-use portcullis_plan::live::{ServerLive, UpstreamError};
+use portcullis_plan::live::ServerLive;
 use portcullis_plan::plan::{Address, Service};
 use portcullis_plan::{Deadline, Forward, Moment, ServerId, ServiceId, WorkerId};
 
 use crate::client::Client;
 use crate::deadline::Slot;
-use crate::desk::Desk;
+use crate::desk::{Desk, RequestPart};
 use crate::exchange::Next;
 use crate::failure::{Failure, Retry};
 use crate::heads::{self, RequestOptions};
@@ -23,6 +24,7 @@ use crate::snapshot::Snapshot;
 use crate::tunnel;
 use crate::upstream::Upstream;
 use crate::upstream::connect::{Target, connect};
+use crate::upstream::terms::{Introduction, Wanted};
 use crate::worker::Worker;
 
 /// A failure, and what is still unread of the request's body.
@@ -90,14 +92,7 @@ pub(crate) async fn forward(
         if !stale {
             tried.add(id);
         }
-        server.attempt_failed(
-            worker.id(),
-            if stale {
-                UpstreamError::Reset
-            } else {
-                UpstreamError::Connect
-            },
-        );
+        server.attempt_failed(worker.id(), failure.as_attempt());
     }
     Err((last, Body::new(incoming)))
 }
@@ -159,7 +154,7 @@ impl Attempt<'_> {
         story.timings.attempt = Some(now);
         let _busy = ServerInFlight::new(self.server, self.worker.id());
         let mut upload = Upload::new(&desk.request, self.forward.body_limit, now);
-        let mut upstream = match self.connection(client, story, now).await {
+        let mut upstream = match self.connection(client, &desk.request, story, now).await {
             Ok(upstream) => upstream,
             Err(failure) => return Err((failure, upload)),
         };
@@ -245,11 +240,16 @@ impl Attempt<'_> {
     async fn connection(
         &self,
         client: &mut Client,
+        request: &RequestPart,
         story: &mut Story,
         now: Moment,
     ) -> Result<Upstream, Failure> {
+        let wanted = self.wanted(client, request)?;
         if !self.fresh
-            && let Some(upstream) = self.worker.pool.take(self.worker.id(), self.server, now)
+            && let Some(upstream) =
+                self.worker
+                    .pool
+                    .take(self.worker.id(), self.server, &wanted, now)
         {
             story.reused = true;
             story.timings.connected = Some(now);
@@ -261,14 +261,31 @@ impl Attempt<'_> {
             Some(Deadline::Connect),
             now.plus(self.scene.timeouts.connect),
         );
-        let made = self.connect(client).await;
+        let made = self.connect(client, wanted).await;
         client.timer.disarm(Slot::Upload);
         let upstream = made?;
         story.timings.connected = Some(upstream.born);
         Ok(upstream)
     }
 
-    async fn connect(&self, client: &Client) -> Result<Upstream, Failure> {
+    /// What the service asks of its connections.
+    fn wanted(&self, client: &Client, request: &RequestPart) -> Result<Wanted<'_>, Failure> {
+        let tls = self.scene.snapshot.upstream_tls.of(self.forward.service);
+        if self.service.tls.is_some() != tls.is_some() {
+            return Err(Failure::UPSTREAM_TLS); // never in clear text what is to be encrypted
+        }
+        let introduction = self.service.proxy_protocol.map(|version| Introduction {
+            version,
+            source: request
+                .client
+                .map(|ip| SocketAddr::new(ip, request.client_port.unwrap_or(0)))
+                .or(client.who.peer),
+            destination: client.who.local,
+        });
+        Ok(Wanted { tls, introduction })
+    }
+
+    async fn connect(&self, client: &Client, wanted: Wanted<'_>) -> Result<Upstream, Failure> {
         let plan = &self.scene.snapshot.plan;
         let address = plan
             .server(self.server_id)
@@ -290,12 +307,9 @@ impl Attempt<'_> {
             }
         };
         // Boxed, because connecting is rare and its state would make every connection's memory larger.
-        let mut connecting = Box::pin(connect(target));
-        let stream = poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            Poll::Ready(made) => Poll::Ready(made.map_err(|error| {
-                tracing::debug!(%error, "connecting failed");
-                Failure::CONNECT
-            })),
+        let mut connecting = Box::pin(connect(target, address, wanted));
+        let io = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            Poll::Ready(made) => Poll::Ready(made),
             Poll::Pending if client.timer.fired() => match client.timer.passed(self.worker.now()) {
                 Some((_, Some(deadline))) => Poll::Ready(Err(Failure::deadline(deadline, true))),
                 _ => Poll::Pending,
@@ -304,8 +318,9 @@ impl Attempt<'_> {
         })
         .await?;
         Ok(Upstream {
-            io: stream,
+            io,
             born: self.worker.now(),
+            terms: wanted.into(),
         })
     }
 

@@ -33,4 +33,5 @@ pub use clock::Clock;
 pub use connection::serve;
 pub use io::{ClientIo, Stream};
 pub use snapshot::{Pinned, Snapshot, SnapshotCell};
+pub use upstream::tls::{ServiceTls, UpstreamTls, is_certificate_error, rustls_error};
 pub use worker::{LogSink, Worker};

@@ -8,12 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use portcullis_plan::{Live, Plan};
 
+use crate::upstream::tls::UpstreamTls;
+
 /// A plan and its live state. A request keeps one snapshot from its first byte to its log line.
 pub struct Snapshot {
     /// What we intend.
     pub plan: Arc<Plan>,
     /// What we have observed.
     pub live: Arc<Live>,
+    /// How servers are spoken to that want TLS.
+    pub upstream_tls: Arc<UpstreamTls>,
     /// Counts swaps, from 1.
     pub generation: u64,
 }
@@ -27,11 +31,12 @@ pub struct SnapshotCell {
 impl SnapshotCell {
     /// A cell with its first snapshot.
     #[must_use]
-    pub fn new(plan: Arc<Plan>, live: Arc<Live>) -> Self {
+    pub fn new(plan: Arc<Plan>, live: Arc<Live>, upstream_tls: Arc<UpstreamTls>) -> Self {
         Self {
             current: ArcSwap::from_pointee(Snapshot {
                 plan,
                 live,
+                upstream_tls,
                 generation: 1,
             }),
             generation: AtomicU64::new(1),
@@ -45,11 +50,17 @@ impl SnapshotCell {
     }
 
     /// Puts a new snapshot in place and gives back the old one, which lives on with the requests that hold it.
-    pub fn swap(&self, plan: Arc<Plan>, live: Arc<Live>) -> Arc<Snapshot> {
+    pub fn swap(
+        &self,
+        plan: Arc<Plan>,
+        live: Arc<Live>,
+        upstream_tls: Arc<UpstreamTls>,
+    ) -> Arc<Snapshot> {
         let generation = self.load().generation.saturating_add(1);
         let old = self.current.swap(Arc::new(Snapshot {
             plan,
             live,
+            upstream_tls,
             generation,
         }));
         self.generation.store(generation, Ordering::Release);

@@ -11,7 +11,7 @@ use crate::buffer::Buffer;
 use crate::client::Client;
 use crate::deadline::Slot;
 use crate::desk::Desk;
-use crate::io::{PollIo, Stream, poll_fill};
+use crate::io::{PollIo, ServerIo, poll_fill};
 use crate::scene::Story;
 use crate::worker::{Counted, Worker};
 
@@ -20,7 +20,7 @@ use crate::worker::{Counted, Worker};
 pub(crate) async fn run(
     worker: &Rc<Worker>,
     client: &mut Client,
-    server: Stream,
+    server: ServerIo,
     desk: &mut Desk,
     story: &mut Story,
     leftover: Option<Buffer>,
@@ -114,7 +114,7 @@ trait Source: PollIo {
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
-impl Source for Stream {
+impl Source for ServerIo {
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_readable(cx).map(|_| ())
     }

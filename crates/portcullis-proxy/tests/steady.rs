@@ -93,7 +93,11 @@ servers = ["127.0.0.1:{}"]
         panic!("{diagnostics:?}")
     };
     let live = Arc::new(Live::new(&plan, 1));
-    let snapshots = Arc::new(SnapshotCell::new(Arc::new(plan), Arc::clone(&live)));
+    let snapshots = Arc::new(SnapshotCell::new(
+        Arc::new(plan),
+        Arc::clone(&live),
+        Arc::default(),
+    ));
 
     let front = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = front.local_addr().unwrap();

@@ -3,6 +3,7 @@
 
 use crate::client::is_cut;
 use crate::http::{Framing, Reader, Request, framing, split_head};
+use crate::origin_tls::{OriginTls, Session, TlsWire};
 use crate::patience::{PATIENCE, eventually};
 use socket2::Socket;
 use std::io::{self, Read, Write};
@@ -64,6 +65,22 @@ impl Origin {
         let listener = UnixListener::bind(path).expect("a socket can be bound");
         let accept = move || listener.accept().map(|(stream, _)| Wire::Unix(stream));
         Self::serve(format!("unix:{}", path.display()), accept, script)
+    }
+
+    /// An origin over TCP and TLS. What `tls` leaves unsaid at its end is said for it: a close_notify.
+    pub fn tls(tls: &OriginTls, script: impl Fn(&mut Peer) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port can be had");
+        let address = listener
+            .local_addr()
+            .expect("a bound socket has an address")
+            .to_string();
+        let tls = tls.clone();
+        let accept = move || -> io::Result<Wire> {
+            let (stream, _) = listener.accept()?;
+            stream.set_nodelay(true)?;
+            Ok(Wire::Tls(Box::new(tls.over(stream))))
+        };
+        Self::serve(address, accept, script)
     }
 
     /// An origin that answers every request by `answer`, keeping connections open.
@@ -203,6 +220,7 @@ fn play(wire: Wire, seen: &Arc<Seen>, script: &Arc<Script>) {
         seen: Arc::clone(seen),
     };
     script(&mut peer);
+    peer.wire.end();
     drop(peer);
     seen.open.fetch_sub(1, Ordering::SeqCst);
 }
@@ -252,6 +270,8 @@ impl Peer {
         let head = match self.reader.head(&mut self.wire) {
             Ok(head) => head?,
             Err(error) if is_cut(&error) => return None,
+            // A handshake that the proxy breaks off brings no request.
+            Err(_) if matches!(self.wire, Wire::Tls(_)) => return None,
             Err(error) => panic!("the origin read no request: {error}"),
         };
         let (line, fields) = split_head(&head);
@@ -295,13 +315,14 @@ impl Peer {
 
     /// Sends bytes; a proxy that has gone away is no error.
     pub fn send(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        let _ = self.wire.write_all(bytes.as_ref());
+        let _ = self.try_send(bytes);
         self
     }
 
     /// Sends bytes, telling whether the proxy took them.
     pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
-        self.wire.write_all(bytes.as_ref())
+        self.wire.write_all(bytes.as_ref())?;
+        self.wire.flush()
     }
 
     /// Exactly this many bytes of what follows; fewer when the proxy closes.
@@ -325,6 +346,44 @@ impl Peer {
         let _ = self.rest();
     }
 
+    /// What the handshake of a connection over TLS agreed on, once a byte has been read.
+    #[must_use]
+    pub fn session(&self) -> Option<Session> {
+        match &self.wire {
+            Wire::Tls(stream) => Some(stream.session()),
+            _ => None,
+        }
+    }
+
+    /// Ends the connection at the end of the script without the close_notify that makes it an honest end.
+    pub fn truncate(&mut self) {
+        if let Wire::Tls(stream) = &mut self.wire {
+            stream.truncate();
+        }
+    }
+
+    /// A header of the PROXY protocol as the connection begins with it, either version; over TLS it came before.
+    pub fn proxy_header(&mut self) -> Vec<u8> {
+        if let Wire::Tls(stream) = &mut self.wire {
+            return stream.proxy_header();
+        }
+        let mut header = self.exactly(13);
+        if header.starts_with(b"\r\n\r\n\0\r\nQUIT\n") {
+            header.extend(self.exactly(3));
+            let length = header[14..]
+                .iter()
+                .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+            header.extend(self.exactly(length));
+        } else {
+            while !header.ends_with(b"\n") {
+                let byte = self.exactly(1);
+                assert!(!byte.is_empty(), "a header ends: {header:?}");
+                header.extend(byte);
+            }
+        }
+        header
+    }
+
     /// Ends the writing half only.
     pub fn finish(&mut self) {
         let _ = self.wire.shutdown(Shutdown::Write);
@@ -332,7 +391,15 @@ impl Peer {
 
     /// Ends the connection by a reset at once, dropping what has not been read.
     pub fn reset(&mut self) {
-        if let Wire::Tcp(stream) = &self.wire {
+        let stream = match &mut self.wire {
+            Wire::Tcp(stream) => Some(&*stream),
+            Wire::Tls(stream) => {
+                stream.truncate();
+                Some(stream.socket())
+            }
+            Wire::Unix(_) => None,
+        };
+        if let Some(stream) = stream {
             let socket = Socket::from(stream.try_clone().expect("a socket can be shared"));
             let _ = socket.set_linger(Some(Duration::ZERO));
         }
@@ -342,6 +409,7 @@ impl Peer {
 enum Wire {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Tls(Box<TlsWire>),
 }
 
 impl Wire {
@@ -353,14 +421,26 @@ impl Wire {
             Self::Unix(stream) => stream
                 .set_read_timeout(limit)
                 .and(stream.set_write_timeout(limit)),
+            Self::Tls(stream) => stream
+                .socket()
+                .set_read_timeout(limit)
+                .and(stream.socket().set_write_timeout(limit)),
         };
         set.expect("a socket option can be set");
     }
 
-    fn shutdown(&self, half: Shutdown) -> io::Result<()> {
+    fn shutdown(&mut self, half: Shutdown) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(half),
             Self::Unix(stream) => stream.shutdown(half),
+            Self::Tls(stream) => stream.finish(),
+        }
+    }
+
+    /// The end of the script.
+    fn end(&mut self) {
+        if let Self::Tls(stream) = self {
+            stream.end();
         }
     }
 }
@@ -370,6 +450,7 @@ impl Read for Wire {
         match self {
             Self::Tcp(stream) => stream.read(into),
             Self::Unix(stream) => stream.read(into),
+            Self::Tls(stream) => stream.read(into),
         }
     }
 }
@@ -379,10 +460,14 @@ impl Write for Wire {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        match self {
+            Self::Tls(stream) => stream.flush(),
+            _ => Ok(()),
+        }
     }
 }

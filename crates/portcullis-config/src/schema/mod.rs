@@ -23,6 +23,7 @@ mod root;
 mod route;
 mod section;
 mod service;
+mod service_tls;
 mod text;
 mod timeouts;
 mod tls;
@@ -45,6 +46,7 @@ pub use route::{
     HeaderMatch, Redirect, RedirectScheme, RedirectStatus, Respond, Route, RouteAction,
 };
 pub use service::{Balance, Server, Service};
+pub use service_tls::{ProxyVersion, ServiceTls};
 pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownNames};
 

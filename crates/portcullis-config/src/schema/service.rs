@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Context, Health, Pool, Retry, ServiceTimeouts, Shape, Val, Value as _, choice, section,
+    Context, Health, Pool, ProxyVersion, Retry, ServiceTimeouts, ServiceTls, Shape, Val,
+    Value as _, choice, section,
 };
 use crate::tree::{Kind, Node};
 use crate::values::Address;
@@ -19,6 +20,11 @@ section! {
         servers: required Vec<Val<Server>>,
         /// How often the host names among the addresses are looked up again.
         resolve: default Duration = "30s",
+        /// TLS towards the servers; clear text when absent.
+        tls: optional ServiceTls,
+        /// Begin every connection with a header of the PROXY protocol that names the client. Such a connection serves
+        /// one client only; those of health checks are marked as our own.
+        proxy_protocol: optional ProxyVersion,
         /// Regular checks of every server; none when absent.
         health: optional Health,
         /// When a request is tried again.
@@ -28,7 +34,7 @@ section! {
         /// Timeouts, instead of those of the listener and `[defaults.timeouts]`.
         timeouts: default ServiceTimeouts = {},
     }
-    not yet: "discover", "sticky", "outlier", "tls", "protocol", "max_queue", "hash", "circuit_breaker", "mirror";
+    not yet: "discover", "sticky", "outlier", "protocol", "protocols", "http2", "max_queue", "hash", "circuit_breaker", "mirror";
 }
 
 section! {

@@ -9,6 +9,7 @@ mod observe;
 mod rewrite;
 mod route;
 mod service;
+mod service_tls;
 mod shadow;
 mod template;
 

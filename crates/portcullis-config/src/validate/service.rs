@@ -10,6 +10,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     let config = check.config;
     for service in &config.services {
         servers(check, service);
+        super::service_tls::check(check, service);
         if let Some(checks) = &service.health {
             health(check, checks);
         }
@@ -131,7 +132,7 @@ fn zero(check: &mut Check<'_>, span: Option<Span>, key: &str) {
     );
 }
 
-fn blame(check: &mut Check<'_>, text: &Val<String>, result: Result<(), Invalid>) {
+pub(super) fn blame(check: &mut Check<'_>, text: &Val<String>, result: Result<(), Invalid>) {
     let Err(error) = result else { return };
     let span = match error.at {
         Some(range) => check.inside(text.span, &text.value, range),

@@ -120,7 +120,11 @@ pub(super) async fn start(
         .map(|_| access_log.producer())
         .collect();
     let (plan, store) = (Arc::new(plan), Arc::new(store));
-    let snapshots = Arc::new(SnapshotCell::new(Arc::clone(&plan), Arc::clone(&live)));
+    let snapshots = Arc::new(SnapshotCell::new(
+        Arc::clone(&plan),
+        Arc::clone(&live),
+        Arc::clone(store.upstream().table()),
+    ));
     let workers = Workers::start(&snapshots, clock, logs)
         .map_err(|error| say_error(&format!("worker threads cannot be started: {error}")))
         .ok()?;

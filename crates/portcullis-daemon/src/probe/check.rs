@@ -7,6 +7,8 @@ use portcullis_http1::{Limits, Method, ResponseHead};
 use portcullis_plan::health::CheckStatus;
 use portcullis_plan::live::ServerLive;
 use portcullis_plan::plan::{Address, HealthKind};
+use portcullis_plan::proxy_protocol;
+use portcullis_proxy::Stream;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
@@ -45,9 +47,14 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// Checks once. An error means that the check could not be made for a reason of our own.
 pub(super) async fn run(probe: &Probe, live: &ServerLive) -> io::Result<Finding> {
     let deadline = Instant::now() + probe.check.timeout;
-    let stream = match timeout_at(deadline, connect(&probe.address, live)).await {
+    let stream = match timeout_at(deadline, connect(probe, live)).await {
         Err(_) => return Ok(Finding::new(CheckStatus::L4Timeout, "")),
         Ok(Err(error)) => return judge_connect(error),
+        Ok(Ok(stream)) => stream,
+    };
+    let stream = match timeout_at(deadline, encrypt(probe, stream)).await {
+        Err(_) => return Ok(Finding::new(CheckStatus::L6Timeout, "")),
+        Ok(Err(error)) => return Ok(Finding::new(CheckStatus::L6Response, &words(&error))),
         Ok(Ok(stream)) => stream,
     };
     let HealthKind::Http {
@@ -56,7 +63,11 @@ pub(super) async fn run(probe: &Probe, live: &ServerLive) -> io::Result<Finding>
         expect,
     } = &probe.check.kind
     else {
-        return Ok(Finding::new(CheckStatus::L4Ok, ""));
+        let passed = match probe.tls {
+            Some(_) => CheckStatus::L6Ok,
+            None => CheckStatus::L4Ok,
+        };
+        return Ok(Finding::new(passed, ""));
     };
     let request = request(
         target,
@@ -84,17 +95,32 @@ pub(super) async fn run(probe: &Probe, live: &ServerLive) -> io::Result<Finding>
     }
 }
 
-async fn connect(address: &Address, live: &ServerLive) -> io::Result<Box<dyn Io>> {
-    Ok(match address {
-        Address::Tcp(address) => Box::new(tcp(*address).await?),
-        Address::Unix(path) => Box::new(UnixStream::connect(path).await?),
+/// A connection, with the header that says that it is our own where one is due.
+async fn connect(probe: &Probe, live: &ServerLive) -> io::Result<Stream> {
+    let mut stream = match &probe.address {
+        Address::Tcp(address) => Stream::Tcp(tcp(*address).await?),
+        Address::Unix(path) => Stream::Unix(UnixStream::connect(path).await?),
         Address::Name { .. } => {
             let first = live
                 .addresses()
                 .as_ref()
                 .and_then(|addresses| addresses.first().copied());
-            Box::new(tcp(first.ok_or(ErrorKind::HostUnreachable)?).await?)
+            Stream::Tcp(tcp(first.ok_or(ErrorKind::HostUnreachable)?).await?)
         }
+    };
+    if let Some(version) = probe.proxy_protocol {
+        let mut header = Vec::new();
+        proxy_protocol::write_own(version, &mut header);
+        stream.write_all(&header).await?;
+    }
+    Ok(stream)
+}
+
+/// The handshake, as for requests.
+async fn encrypt(probe: &Probe, stream: Stream) -> io::Result<Box<dyn Io>> {
+    Ok(match &probe.tls {
+        Some(tls) => Box::new(tls.connect(stream, &probe.address).await?),
+        None => Box::new(stream),
     })
 }
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use portcullis_plan::health::{Check, HealthState, Transition};
 use portcullis_plan::live::{AdminState, ServerLive};
-use portcullis_plan::plan::{Address, HealthCheck, Server, Service};
-use portcullis_proxy::{Clock, Snapshot};
+use portcullis_plan::plan::{Address, HealthCheck, ProxyVersion, Server, Service};
+use portcullis_proxy::{Clock, ServiceTls, Snapshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -21,13 +21,27 @@ const SPREAD: Duration = Duration::from_millis(500);
 const LEAST_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What one task checks. Equal ones go on undisturbed through a reload.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct Probe {
     service: Arc<str>,
     server: Arc<str>,
     address: Address,
     address_text: Arc<str>,
     check: HealthCheck,
+    tls: Option<Arc<ServiceTls>>,
+    proxy_protocol: Option<ProxyVersion>,
+}
+
+/// TLS is the same if it is the very same: the daemon keeps it as long as nothing about it changes.
+impl PartialEq for Probe {
+    fn eq(&self, other: &Self) -> bool {
+        let what = |probe: &Self| (probe.check.clone(), probe.proxy_protocol);
+        let tls = |probe: &Self| probe.tls.as_ref().map(Arc::as_ptr);
+        (&self.service, &self.server) == (&other.service, &other.server)
+            && (&self.address, &self.address_text) == (&other.address, &other.address_text)
+            && what(self) == what(other)
+            && tls(self) == tls(other)
+    }
 }
 
 struct Running {
@@ -60,7 +74,7 @@ impl Probes {
         for (server, live) in plan.servers.iter().zip(&snapshot.live.servers) {
             match plan
                 .service(server.service)
-                .and_then(|service| Probe::of(service, server))
+                .and_then(|service| Probe::of(snapshot, service, server))
             {
                 Some(probe) => drop(wanted.insert(live.uid(), (probe, Arc::clone(live)))),
                 // A check that ended between swap and here must not be the last word on a server without checks.
@@ -88,13 +102,15 @@ impl Probes {
 }
 
 impl Probe {
-    fn of(service: &Service, server: &Server) -> Option<Self> {
+    fn of(snapshot: &Snapshot, service: &Service, server: &Server) -> Option<Self> {
         Some(Self {
             service: Arc::clone(&service.name),
             server: Arc::clone(&server.name),
             address: server.address.clone(),
             address_text: Arc::clone(&server.address_text),
             check: service.health.clone()?,
+            tls: snapshot.upstream_tls.of(server.service).map(Arc::clone),
+            proxy_protocol: service.proxy_protocol,
         })
     }
 }

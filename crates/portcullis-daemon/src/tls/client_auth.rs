@@ -57,7 +57,7 @@ impl Rule {
             | (Self::Required(pem), ClientAuth::Required { ca, span }) => (pem, ca, *span),
             _ => return Some(None),
         };
-        let roots = Arc::new(authorities(pem, ca, span, findings)?);
+        let roots = Arc::new(authorities(pem, ca, ("bad-client-ca", span), findings)?);
         let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
         let builder = if matches!(self, Self::Optional(_)) {
             builder.allow_unauthenticated()
@@ -75,10 +75,11 @@ impl Rule {
     }
 }
 
-fn authorities(
+/// The authorities of a file; `code` and place of the findings are the caller's.
+pub(super) fn authorities(
     pem: &[u8],
     ca: &Path,
-    span: Option<Span>,
+    (code, span): (&'static str, Option<Span>),
     findings: &mut Vec<Diagnostic>,
 ) -> Option<RootCertStore> {
     let mut roots = RootCertStore::empty();
@@ -88,13 +89,13 @@ fn authorities(
             .and_then(|certificate| roots.add(certificate).map_err(|cause| cause.to_string()));
         if let Err(cause) = added {
             let message = format!("`{}` holds a broken certificate: {cause}", ca.display());
-            findings.push(Diagnostic::error("bad-client-ca", message).at(span, "named here"));
+            findings.push(Diagnostic::error(code, message).at(span, "named here"));
             return None;
         }
     }
     if roots.is_empty() {
         let message = format!("`{}` holds no certificate in PEM form", ca.display());
-        findings.push(Diagnostic::error("bad-client-ca", message).at(span, "named here"));
+        findings.push(Diagnostic::error(code, message).at(span, "named here"));
         return None;
     }
     Some(roots)

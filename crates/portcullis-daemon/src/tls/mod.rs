@@ -1,4 +1,4 @@
-//! TLS of the listeners: certificates by server name, and one rustls configuration for each set of rules about client
+//! TLS of the listeners, and in `upstream` towards servers: certificates by server name, and one rustls configuration for each set of rules about client
 //! certificates, so that a session made under one set cannot be resumed under another.
 //!
 //! A [`Store`] is built beside the running one and never changed. What a running listener must not lose - the keys its
@@ -10,6 +10,8 @@ pub(crate) mod handshake;
 mod names;
 #[cfg(test)]
 mod testing;
+mod unverified;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -27,14 +29,16 @@ use rustls::{ServerConfig, SignatureScheme};
 use certificate::Loaded;
 use client_auth::Rule;
 use names::{Entry, NameMap};
+pub(crate) use upstream::UpstreamStore;
 
 /// Sessions remembered for clients that use no tickets, per set of rules.
 const SESSIONS: usize = 1024;
 
-/// TLS of all listeners that have it, by listener name.
+/// TLS of all listeners that have it, by listener name, and of all services that speak it to their servers.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     listeners: BTreeMap<Arc<str>, Arc<ListenerTls>>,
+    upstream: UpstreamStore,
 }
 
 /// TLS of one listener.
@@ -85,7 +89,7 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
 }
 
 impl Store {
-    /// Loads what the plan's listeners name. All findings come together; a store comes only without errors among them.
+    /// Loads what the plan's listeners and services name. All findings come together; a store comes only without errors among them.
     pub(crate) fn load(
         plan: &Plan,
         previous: Option<&Self>,
@@ -110,8 +114,20 @@ impl Store {
                 listeners.insert(Arc::clone(&listener.name), Arc::new(loaded));
             }
         }
+        let upstream = UpstreamStore::load(
+            plan,
+            previous.map(|store| &store.upstream),
+            &provider,
+            loader,
+            now,
+            &mut findings,
+        );
         let usable = !findings.iter().any(Diagnostic::is_error);
-        (usable.then_some(Self { listeners }), findings)
+        let store = usable.then_some(Self {
+            listeners,
+            upstream,
+        });
+        (store, findings)
     }
 
     /// TLS of the listener with this name.
@@ -128,7 +144,17 @@ impl Store {
                 .map(|(name, tls)| (Arc::clone(name), tls.fingerprint))
                 .collect()
         };
-        prints(self) == prints(other)
+        prints(self) == prints(other) && self.upstream.same_as(&other.upstream)
+    }
+
+    /// TLS towards servers.
+    pub(crate) const fn upstream(&self) -> &UpstreamStore {
+        &self.upstream
+    }
+
+    /// Names of services whose authorities or certificates, by the bytes of their files, differ from the other store's.
+    pub(crate) fn services_changed_from(&self, other: &Self) -> Vec<Arc<str>> {
+        self.upstream.changed_from(&other.upstream)
     }
 
     /// Names of listeners whose certificates or rules differ from the other store's.

@@ -1,9 +1,14 @@
 //! `[service.NAME]` and its servers.
 
+use std::path::PathBuf;
+
 use portcullis_config as config;
 
 use super::{Compiler, count, size, timeouts};
-use crate::plan::{Address, Balance, HealthCheck, HealthKind, Server, Service};
+use crate::plan::{
+    Address, Balance, HealthCheck, HealthKind, ProxyVersion, Server, Service, ServiceTls,
+    ServiceTlsSpans,
+};
 use crate::{ServerId, ServiceId};
 
 impl Compiler<'_> {
@@ -30,6 +35,14 @@ impl Compiler<'_> {
                 config::Balance::RoundRobin => Balance::RoundRobin,
                 config::Balance::LeastRequests => Balance::LeastRequests,
             },
+            tls: written.tls.as_ref().map(|tls| self.service_tls(tls)),
+            proxy_protocol: written
+                .proxy_protocol
+                .as_ref()
+                .map(|version| match version.value {
+                    config::ProxyVersion::V1 => ProxyVersion::V1,
+                    config::ProxyVersion::V2 => ProxyVersion::V2,
+                }),
             health: written.health.as_ref().map(|health| check(health)),
             attempts: count(*written.retry.attempts).max(1),
             retry_connect: retries(config::RetryCause::Connect),
@@ -39,6 +52,26 @@ impl Compiler<'_> {
             upstream_idle: timeouts::bounded(&self.config.service_timeouts(written).upstream_idle),
             max_age: *written.pool.max_age,
             resolve: *written.resolve,
+        }
+    }
+
+    fn service_tls(&self, written: &config::Val<config::ServiceTls>) -> ServiceTls {
+        let path =
+            |value: &Option<config::Val<PathBuf>>| value.as_ref().map(|path| path.value.clone());
+        let identity = path(&written.cert).zip(path(&written.key));
+        ServiceTls {
+            ca: path(&written.ca),
+            sni: written.sni.as_ref().map(|sni| sni.as_str().into()),
+            identity,
+            verify: *written.verify,
+            only_tls13: written.min_version.value == config::TlsVersion::Tls13,
+            place: self.place(written.span),
+            spans: ServiceTlsSpans {
+                table: written.span,
+                ca: written.ca.as_ref().and_then(|value| value.span),
+                cert: written.cert.as_ref().and_then(|value| value.span),
+                key: written.key.as_ref().and_then(|value| value.span),
+            },
         }
     }
 

@@ -39,6 +39,8 @@ fn compare(old: &Service, new: &Service) -> Option<Change> {
     };
     let keys = differing(&[
         ("balance", old.balance == new.balance),
+        ("tls", old.tls == new.tls),
+        ("proxy_protocol", old.proxy_protocol == new.proxy_protocol),
         ("health", old.health == new.health),
         ("retry", retry(old) == retry(new)),
         (

@@ -16,6 +16,8 @@ pub struct Forwarding {
     pub service: String,
     /// Its `file:line`.
     pub service_place: String,
+    /// How its servers are spoken to, each with its `file:line`: TLS, the PROXY protocol.
+    pub connection: Vec<(String, String)>,
     /// The target that the server sees.
     pub target: String,
     /// The Host that the server sees.
@@ -56,6 +58,7 @@ impl Forwarding {
         Self {
             service: service.map_or(String::new(), |service| service.name.to_string()),
             service_place: service.map_or(String::new(), |service| service.place.to_string()),
+            connection: service.map_or(Vec::new(), connection),
             target: target(facts, forward),
             host: host(facts, forward),
             rewrites: rewrites(route),
@@ -71,6 +74,32 @@ impl Forwarding {
             servers: service.map_or(Vec::new(), |service| servers(plan, live, service)),
         }
     }
+}
+
+/// What is particular about connections to the servers; nothing for clear text over TCP.
+fn connection(service: &Service) -> Vec<(String, String)> {
+    let tls = service.tls.as_ref().map(|tls| {
+        let verified = match (&tls.ca, tls.verify) {
+            (_, false) => "not verified".to_owned(),
+            (Some(ca), true) => format!("verified by {}", ca.display()),
+            (None, true) => "verified by the system's authorities".to_owned(),
+        };
+        let name = tls
+            .sni
+            .as_ref()
+            .map_or("the host of its address".to_owned(), |sni| sni.to_string());
+        let shown = tls.identity.as_ref().map_or(String::new(), |(cert, _)| {
+            format!(", shows {}", cert.display())
+        });
+        let least = if tls.only_tls13 { "1.3" } else { "1.2" };
+        let text = format!("TLS {least} or newer, as {name}, {verified}{shown}");
+        (text, tls.place.to_string())
+    });
+    let proxy = service.proxy_protocol.map(|version| {
+        let text = format!("PROXY protocol {}", version.as_str());
+        (text, service.place.to_string())
+    });
+    tls.into_iter().chain(proxy).collect()
 }
 
 /// The target that the server sees. A refused one never gets here: the verdict tells of it.

@@ -73,6 +73,9 @@ fn candidates(f: &mut fmt::Formatter<'_>, candidates: &[Candidate]) -> fmt::Resu
 impl fmt::Display for Forwarding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  service   {} ({})", self.service, self.service_place)?;
+        self.connection
+            .iter()
+            .try_for_each(|(text, place)| writeln!(f, "  by        {text} ({place})"))?;
         writeln!(f, "  target    {}", self.target)?;
         writeln!(f, "  host      {}", self.host)?;
         self.rewrites
@@ -145,6 +148,7 @@ impl Forwarding {
         });
         json!({
             "service": { "name": self.service, "place": self.service_place },
+            "connection": self.connection.iter().map(|(text, place)| json!({ "by": text, "place": place })).collect::<Vec<_>>(),
             "target": self.target,
             "host": self.host,
             "rewrites": self.rewrites,

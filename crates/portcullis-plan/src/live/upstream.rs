@@ -103,6 +103,7 @@ impl UpstreamError {
                 Some(Deadline::Connect | Deadline::ResponseHeader | Deadline::ResponseIdle),
             ) => Some(Self::Timeout),
             _ if had_no_server(outcome) => Some(Self::NoServer),
+            (EndedBy::Server, _) if outcome.reason.is_some_and(is_of_tls) => Some(Self::Tls),
             (EndedBy::Server, _) if outcome.timings.connected.is_none() => Some(Self::Connect),
             (EndedBy::Server, _) if outcome.reason.is_some_and(is_malformed) => {
                 Some(Self::Malformed)
@@ -117,6 +118,11 @@ impl UpstreamError {
 pub(crate) fn had_no_server(outcome: &Outcome<'_>) -> bool {
     let is_ours = matches!(outcome.ended_by, EndedBy::Policy | EndedBy::Server);
     is_ours && outcome.service.is_some() && outcome.server.is_none() && outcome.status == 503
+}
+
+/// Whether a reason speaks of TLS towards a server.
+fn is_of_tls(reason: &str) -> bool {
+    matches!(reason, "upstream-certificate" | "upstream-tls")
 }
 
 /// Whether a reason speaks of what a server sent, not of how its connection ended.

@@ -223,3 +223,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_header_of_our_own_names_nobody() {
+    for (version, local) in [(ProxyVersion::V1, false), (ProxyVersion::V2, true)] {
+        let mut bytes = Vec::new();
+        write_own(version, &mut bytes);
+        let header = header(&bytes);
+        let expected = Header {
+            local,
+            ..Header::default()
+        };
+        assert_eq!(header, (bytes.len(), expected));
+    }
+}
+
+#[test]
+fn either_version_tells_the_client_it_was_given() {
+    let (source, destination) = ("192.0.2.1:1000", "198.51.100.2:443");
+    for version in [ProxyVersion::V1, ProxyVersion::V2] {
+        let mut bytes = Vec::new();
+        let (from, to) = (source.parse().ok(), destination.parse().ok());
+        write(version, from, to, &mut bytes);
+        assert_eq!(header(&bytes).1, addresses(source, destination));
+    }
+}

@@ -171,6 +171,16 @@ pub fn write(source: Option<SocketAddr>, destination: Option<SocketAddr>, out: &
     seal(out.get_mut(begin..).unwrap_or_default());
 }
 
+/// Appends a `LOCAL` header, with a checksum: the connection is our own, as for a health check.
+pub(super) fn write_local(out: &mut Vec<u8>) {
+    let begin = out.len();
+    out.extend_from_slice(SIGNATURE);
+    out.push(0x20);
+    push_family(0x00, 0, out);
+    out.extend_from_slice(&[TYPE_CRC32C, 0, 4, 0, 0, 0, 0]);
+    seal(out.get_mut(begin..).unwrap_or_default());
+}
+
 fn push_family(family: u8, size: u16, out: &mut Vec<u8>) {
     const CHECKSUM_EXTENSION: u16 = 7;
     out.push(family);

@@ -9,7 +9,7 @@ use portcullis_plan::plan::Listener;
 use crate::buffer::{Buffer, BufferPool};
 use crate::desk::{RequestPart, ResponsePart};
 use crate::failure::Failure;
-use crate::io::{PollIo, Stream, poll_fill};
+use crate::io::{PollIo, ServerIo, poll_fill};
 use crate::scene::Story;
 use crate::wire::{HeadKind, Wire};
 
@@ -60,7 +60,7 @@ pub(super) enum DownloadWait {
 /// The streams and buffers a download works on.
 pub(super) struct Sides<'a> {
     pub(super) client: &'a mut Wire,
-    pub(super) server: &'a mut Stream,
+    pub(super) server: &'a mut ServerIo,
     pub(super) buffers: &'a BufferPool,
     pub(super) to_client: &'a mut Vec<u8>,
     pub(super) request: &'a RequestPart,
@@ -75,6 +75,15 @@ pub(super) struct HeadEvent {
     pub(super) chunked: bool,
     /// A tunnel begins.
     pub(super) tunnel: bool,
+}
+
+/// Why no head came: the end of the connection, or an alert that says that TLS is not to the server's liking.
+fn failure_before_head(end: &std::io::Result<usize>) -> Failure {
+    let is_of_tls = |error: &std::io::Error| crate::upstream::tls::rustls_error(error).is_some();
+    match end {
+        Err(error) if is_of_tls(error) => Failure::UPSTREAM_ALERT,
+        _ => Failure::CLOSED_EARLY,
+    }
 }
 
 impl Download {
@@ -399,7 +408,7 @@ impl Download {
             // An end is an end; a reset is one that only a body with a known length or chunks can tell from a cut.
             Poll::Ready(end) => {
                 if self.state == State::Head {
-                    return Err(Failure::CLOSED_EARLY);
+                    return Err(failure_before_head(&end));
                 }
                 if end.is_err() {
                     return Err(Failure::TRUNCATED);

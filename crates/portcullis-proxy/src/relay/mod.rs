@@ -24,7 +24,7 @@ use crate::deadline::{Slot, Timer};
 use crate::desk::{Desk, RequestPart};
 use crate::failure::Failure;
 use crate::heads::{self, ResponseOptions};
-use crate::io::Stream;
+use crate::io::ServerIo;
 use crate::scene::{Scene, Story};
 use crate::wire::HeadKind;
 use crate::worker::Worker;
@@ -39,7 +39,7 @@ pub(crate) struct Transfer<'a> {
     pub(crate) worker: &'a Worker,
     pub(crate) scene: Scene<'a>,
     pub(crate) client: &'a mut Client,
-    pub(crate) server: &'a mut Stream,
+    pub(crate) server: &'a mut ServerIo,
     pub(crate) desk: &'a mut Desk,
     pub(crate) story: &'a mut Story,
     pub(crate) upload: &'a mut Upload,
@@ -75,7 +75,7 @@ impl<'a> Transfer<'a> {
         worker: &'a Worker,
         scene: Scene<'a>,
         client: &'a mut Client,
-        server: &'a mut Stream,
+        server: &'a mut ServerIo,
         desk: &'a mut Desk,
         story: &'a mut Story,
         upload: &'a mut Upload,

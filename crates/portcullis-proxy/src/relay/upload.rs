@@ -9,7 +9,7 @@ use portcullis_plan::Moment;
 use crate::buffer::Buffer;
 use crate::desk::RequestPart;
 use crate::failure::Failure;
-use crate::io::{PollIo, Stream, poll_fill};
+use crate::io::{PollIo, ServerIo, poll_fill};
 use crate::scene::Story;
 use crate::wire::Wire;
 
@@ -45,7 +45,7 @@ pub(super) enum UploadWait {
 /// The streams and buffers an upload works on.
 pub(super) struct Sides<'a> {
     pub(super) client: &'a mut Wire,
-    pub(super) server: &'a mut Stream,
+    pub(super) server: &'a mut ServerIo,
     pub(super) input: &'a mut Buffer,
     pub(super) to_server: &'a mut Vec<u8>,
     pub(super) story: &'a mut Story,
@@ -108,8 +108,15 @@ impl Upload {
                 }
                 continue;
             }
+            // TLS may still hold bytes of ours that the socket had no room for.
+            let flushed = sides.server.poll_flush_all(cx);
+            self.broken |= matches!(flushed, Poll::Ready(Err(_)));
             if self.body.is_done() {
-                return Ok((UploadWait::Nothing, moved));
+                let wait = match flushed {
+                    Poll::Pending => UploadWait::Server,
+                    Poll::Ready(_) => UploadWait::Nothing,
+                };
+                return Ok((wait, moved));
             }
             match self.read(cx, sides)? {
                 Poll::Ready(()) => moved = true,

@@ -2,14 +2,19 @@
 
 pub(crate) mod connect;
 pub(crate) mod pool;
+pub(crate) mod terms;
+pub(crate) mod tls;
 
 use portcullis_plan::Moment;
 
-use crate::io::Stream;
+use crate::io::ServerIo;
+use terms::Terms;
 
 /// A connection to a server between or during exchanges.
 pub(crate) struct Upstream {
-    pub(crate) io: Stream,
+    pub(crate) io: ServerIo,
     /// When it was made.
     pub(crate) born: Moment,
+    /// What it was made under.
+    pub(crate) terms: Terms,
 }

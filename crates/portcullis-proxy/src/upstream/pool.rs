@@ -9,6 +9,7 @@ use portcullis_plan::live::ServerLive;
 use portcullis_plan::{Moment, WorkerId};
 
 use super::Upstream;
+use super::terms::{Fit, Wanted};
 
 /// The idle connections of one worker. Keys are the servers' identities, which no reload reuses.
 #[derive(Default)]
@@ -27,18 +28,27 @@ struct Idle {
 }
 
 impl IdlePool {
-    /// The newest idle connection to `server` that is neither aged nor closed by the server, nor has bytes nobody asked for.
+    /// The newest idle connection to `server` that is neither aged nor closed by the server, nor has bytes nobody asked
+    /// for, and that was made under what is wanted. What was made under an older configuration is closed.
     pub(crate) fn take(
         &self,
         worker: WorkerId,
         server: &ServerLive,
+        wanted: &Wanted<'_>,
         now: Moment,
     ) -> Option<Upstream> {
         let mut stacks = self.stacks.borrow_mut();
         let stack = stacks.get_mut(&server.uid())?;
-        while let Some(idle) = stack.idle.pop() {
+        for at in (0..stack.idle.len()).rev() {
+            let idle = stack.idle.get_mut(at)?;
+            let fit = idle.upstream.terms.fit(wanted);
+            if fit == Fit::OtherClient {
+                continue;
+            }
+            let usable = fit == Fit::Fits && idle.expires > now && idle.is_quiet();
+            let idle = stack.idle.remove(at);
             server.idle_connections(worker, -1);
-            if idle.expires > now && idle.is_quiet() {
+            if usable {
                 return Some(idle.upstream);
             }
         }
@@ -76,7 +86,7 @@ impl IdlePool {
             let before = stack.idle.len();
             stack
                 .idle
-                .retain(|idle| idle.expires > now && idle.is_quiet());
+                .retain_mut(|idle| idle.expires > now && idle.is_quiet());
             let closed = before - stack.idle.len();
             if closed > 0 {
                 stack
@@ -98,12 +108,10 @@ impl IdlePool {
 }
 
 impl Idle {
-    /// Nothing waits to be read: neither an end, nor an error, nor bytes. Costs no system call.
-    fn is_quiet(&self) -> bool {
+    fn is_quiet(&mut self) -> bool {
         self.upstream
             .io
-            .poll_readable(&mut Context::from_waker(Waker::noop()))
-            .is_pending()
+            .is_quiet(&mut Context::from_waker(Waker::noop()))
     }
 }
 
@@ -141,8 +149,10 @@ impl std::hash::Hasher for Identity {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::io::Stream;
+    use crate::io::{ServerIo, Stream};
     use crate::testing::{MINIMAL, planned};
+    use crate::upstream::terms::{Introduction, Terms};
+    use portcullis_plan::plan::ProxyVersion;
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixStream;
 
@@ -150,8 +160,9 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().unwrap();
         (
             Upstream {
-                io: Stream::Unix(ours),
+                io: ServerIo::Plain(Stream::Unix(ours)),
                 born: at(born),
+                terms: Terms::default(),
             },
             theirs,
         )
@@ -178,9 +189,22 @@ mod tests {
             })
             .collect();
         assert_eq!(server.connections(), (0, 2), "the bound holds");
-        assert_eq!(pool.take(ME(), &server, at(4)).unwrap().born, at(3));
-        assert_eq!(pool.take(ME(), &server, at(4)).unwrap().born, at(2));
-        assert!(pool.take(ME(), &server, at(4)).is_none());
+        assert_eq!(
+            pool.take(ME(), &server, &Wanted::default(), at(4))
+                .unwrap()
+                .born,
+            at(3)
+        );
+        assert_eq!(
+            pool.take(ME(), &server, &Wanted::default(), at(4))
+                .unwrap()
+                .born,
+            at(2)
+        );
+        assert!(
+            pool.take(ME(), &server, &Wanted::default(), at(4))
+                .is_none()
+        );
         assert_eq!(server.connections(), (0, 0));
         drop(peers);
     }
@@ -190,7 +214,10 @@ mod tests {
         let (pool, server) = (IdlePool::default(), server());
         let (one, _peer) = upstream(1);
         pool.put(ME(), &server, one, at(10), 8);
-        assert!(pool.take(ME(), &server, at(11)).is_none());
+        assert!(
+            pool.take(ME(), &server, &Wanted::default(), at(11))
+                .is_none()
+        );
     }
 
     #[tokio::test]
@@ -210,5 +237,54 @@ mod tests {
             pool.purge(ME(), at(1));
         }
         assert_eq!(server.connections(), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_names_one_client_waits_for_that_client() {
+        let (pool, server) = (IdlePool::default(), server());
+        let of = |client: &str| Wanted {
+            tls: None,
+            introduction: Some(Introduction {
+                version: ProxyVersion::V2,
+                source: client.parse().ok(),
+                destination: None,
+            }),
+        };
+        let (mut one, _peer) = upstream(1);
+        one.terms = of("192.0.2.1:1").into();
+        pool.put(ME(), &server, one, at(60), 8);
+        assert!(
+            pool.take(ME(), &server, &of("192.0.2.2:1"), at(2))
+                .is_none()
+        );
+        assert!(
+            pool.take(ME(), &server, &of("192.0.2.1:1"), at(2))
+                .is_some()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_an_older_configuration_is_closed() {
+        let (pool, server) = (IdlePool::default(), server());
+        let tls = || Arc::new(crate::testing::service_tls());
+        let (old, new) = (tls(), tls());
+        let by = |tls| Wanted {
+            tls: Some(tls),
+            introduction: None,
+        };
+        for wanted in [Wanted::default(), by(&new)] {
+            let (mut one, _peer) = upstream(1);
+            one.terms = by(&old).into();
+            pool.put(ME(), &server, one, at(60), 8);
+            assert!(pool.take(ME(), &server, &wanted, at(2)).is_none());
+            assert_eq!(server.connections(), (0, 0), "it was closed");
+        }
+        let (mut one, _peer) = upstream(1);
+        one.terms = by(&old).into();
+        pool.put(ME(), &server, one, at(60), 8);
+        assert!(
+            pool.take(ME(), &server, &by(&old), at(2)).is_some(),
+            "the very same TLS is reused"
+        );
     }
 }
