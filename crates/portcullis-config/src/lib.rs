@@ -27,18 +27,19 @@ pub use reference::reference;
 pub use render::{render, to_json};
 pub use schema::{
     AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Case, Certificate,
-    ClientAddress, ClientAuth, ClientAuthMode, Errors, EscapePolicy, Expect, FileMode,
+    ClientAddress, ClientAuth, ClientAuthMode, CookieMatch, Errors, EscapePolicy, Expect, FileMode,
     ForwardedHeaders, Global, HeaderEdits, HeaderMatch, Health, Hsts, Limits, Listener,
     ListenerTimeouts, LoadedFile, Log, LogLevel, LogTarget, Origin, PathChange, PathParameters,
-    Paths, Pool, Protocol, ProxyProtocol, ProxyVersion, QueryEdits, RateKey, RateLimit, Redirect,
-    RedirectHttps, RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond, Retry,
-    RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader,
-    Service, ServiceTimeouts, ServiceTls, SlashPolicy, StripPrefix, Substitution, Threads,
-    TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames, Val,
+    Paths, Pool, Protocol, ProxyProtocol, ProxyVersion, QueryEdits, QueryMatch, RateKey, RateLimit,
+    Redirect, RedirectHttps, RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond,
+    Retry, RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server,
+    ServerHeader, Service, ServiceTimeouts, ServiceTls, SlashPolicy, StripPrefix, Substitution,
+    Threads, TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames, Val, ValueMatch,
 };
 pub use source::{FileId, FsLoader, Loader, MAX_FILE_BYTES, Place, SourceFile, SourceMap, Span};
 pub use values::{
-    Address, Bind, ByteRate, ByteSize, FieldName, FieldValue, HostPattern, MethodName, Network,
-    Part, PathPattern, PathPrefix, Percent, Rate, Regex, Replacement, ReplacementPart, Scope,
-    Secret, Status, StatusSet, Template, Token, Variable,
+    Address, Bind, ByteRate, ByteSize, CookieName, CookieValue, FieldName, FieldValue, HostMatch,
+    HostPattern, MAX_GROUPS, MethodName, Network, ParameterName, Part, PathPattern, PathPrefix,
+    PathTemplate, Percent, Rate, Regex, Replacement, ReplacementPart, Scope, Secret, Segment,
+    Status, StatusSet, Template, Token, Variable,
 };

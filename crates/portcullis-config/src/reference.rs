@@ -127,6 +127,10 @@ impl Page {
                 place(scope)
             ));
         }
+        self.text.push_str(&format!(
+            "| `{{path.NAME}}` | {} | What the route's path captured under this name or number; see [routing](routing.md). |\n",
+            place(Scope::Request)
+        ));
         for (name, scope, what) in [
             ("request_header", Scope::Request, "request as received"),
             ("response_header", Scope::Response, "response as sent"),
@@ -209,7 +213,7 @@ fn kind(shape: &Shape) -> String {
             .map(|(word, _)| format!("`\"{word}\"`"))
             .collect::<Vec<_>>()
             .join(", "),
-        Shape::Integer { min, max } if *max == i64::MAX as u64 => {
+        Shape::Integer { min, max } if *max == i64::MAX => {
             if *min == 0 {
                 "integer".to_owned()
             } else {

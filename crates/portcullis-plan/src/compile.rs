@@ -7,6 +7,7 @@ mod listener;
 mod process;
 mod rewrite;
 mod route;
+mod rule;
 mod service;
 mod timeouts;
 mod tls;

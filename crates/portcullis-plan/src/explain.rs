@@ -5,7 +5,9 @@
 //! `Display` is for people, [`Explanation::json`] for programs.
 
 mod candidates;
+mod conditions;
 mod forward;
+mod precedence;
 mod question;
 mod show;
 
@@ -164,14 +166,23 @@ impl Explanation {
                     "route `{}` forwards to service `{name}`",
                     forward.route.name
                 );
-                self.forwarding = Some(Forwarding::of(plan, live, facts, &forward));
+                let facts = Facts {
+                    route: Some(forward.route),
+                    service: plan.service(forward.service),
+                    ..*facts
+                };
+                self.forwarding = Some(Forwarding::of(plan, live, &facts, &forward));
             }
             Decision::Answer { route, answer } => {
                 let by = match route.and_then(|id| plan.route(id)) {
                     Some(route) => format!("route `{}` ", route.name),
                     None => String::new(),
                 };
-                let (status, text) = answer_text(&answer, facts);
+                let facts = Facts {
+                    route: route.and_then(|id| plan.route(id)),
+                    ..*facts
+                };
+                let (status, text) = answer_text(&answer, &facts);
                 self.status = Some(status);
                 self.verdict = by + &text;
             }

@@ -128,6 +128,7 @@ pub(crate) fn route(name: &str, action: Action) -> Route {
         place: "portcullis.toml:9".into(),
         action,
         path: PathRewrite::Keep,
+        captures: None,
         host: None,
         request_headers: HeaderEdits::default(),
         response_headers: HeaderEdits::default(),
@@ -232,9 +233,13 @@ pub(crate) fn entry(index: usize, hosts: &[&str], path: &str) -> Entry {
         None => Some(PathPattern::Prefix(path.into())),
     };
     #[allow(clippy::unwrap_used, reason = "test data")]
-    let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+    let hosts = hosts
+        .iter()
+        .map(|host| portcullis_config::HostMatch::Name(host.parse().unwrap()))
+        .collect();
     Entry {
         route: RouteId::new(index),
+        priority: 0,
         hosts,
         path,
         rule: Default::default(),

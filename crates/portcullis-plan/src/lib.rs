@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod balance;
 mod calendar;
+pub mod captures;
 pub mod compile;
 pub mod decide;
 pub mod diff;
@@ -32,6 +33,7 @@ pub mod outcome;
 pub mod plan;
 pub mod proxy_protocol;
 pub mod redirect;
+pub mod regexes;
 pub mod rewrite;
 pub mod route;
 pub mod variables;

@@ -1,5 +1,6 @@
 //! Sets of networks: whose forwarding fields are believed, who must speak the PROXY protocol.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -42,6 +43,15 @@ impl Networks {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nets.is_empty() && !self.unix
+    }
+}
+
+/// As operators write them: `10.0.0.0/8 or unix`.
+impl fmt::Display for Networks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nets = self.nets.iter().map(ToString::to_string);
+        let unix = self.unix.then(|| "unix".to_owned());
+        f.write_str(&nets.chain(unix).collect::<Vec<_>>().join(" or "))
     }
 }
 

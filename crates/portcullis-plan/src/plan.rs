@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::captures::Captures;
 pub use crate::domains::Domains;
 pub use crate::headers::{HeaderEdits, Template};
 pub use crate::limit::RateLimit;
@@ -333,6 +334,8 @@ pub struct Route {
     pub action: Action,
     /// What becomes of the path.
     pub path: PathRewrite,
+    /// What `{path.NAME}` stands for, where its path captures anything.
+    pub captures: Option<Box<Captures>>,
     /// Host sent to the server instead of the client's.
     pub host: Option<Template>,
     /// Edits of the request head towards the server.

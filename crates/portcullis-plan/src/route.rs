@@ -2,53 +2,64 @@
 //!
 //! **Precedence**, from the first rule that tells two matching routes apart:
 //!
-//! 1. host: an exact name before a wildcard, a longer wildcard before a shorter one, any wildcard
-//!    before a route without hosts. `*.example.com` matches every name below `example.com`,
-//!    however deep, and not `example.com` itself;
-//! 2. path: an exact path before a prefix, a longer prefix before a shorter one (`/` and a route
-//!    without path are equally short). Prefixes match whole segments: `/v1` matches `/v1`, `/v1/`
-//!    and `/v1/x`, not `/v10`; a closing slash of a prefix means nothing;
-//! 3. methods: a route that names methods before one that does not;
-//! 4. headers: more header conditions before fewer;
-//! 5. the order of the files.
+//! 1. `priority`: the higher number first, whatever else; 0 where none is written;
+//! 2. host: an exact name before a wildcard, a longer wildcard before a shorter one, any wildcard before an expression, among
+//!    expressions the one that comes first in the files, any of them before a route without hosts. `*.example.com` matches
+//!    every name below `example.com`, however deep, and not `example.com` itself;
+//! 3. path: an exact path before a template, a template before an expression, an expression before a prefix, a longer prefix
+//!    before a shorter one (`/` and a route without path are equally short). Templates are told apart segment by
+//!    segment: text before `{name}`, `{name}` before `{name...}`. Among expressions the one that comes first in the files. Prefixes
+//!    match whole segments: `/v1` matches `/v1`, `/v1/` and `/v1/x`, not `/v10`; a closing slash of a prefix means nothing;
+//! 4. methods: a route that names methods before one that does not;
+//! 5. more conditions on headers before fewer; then on query parameters; then on cookies; then of the other kinds (`clients`,
+//!    `tls_names`);
+//! 6. the order of the files.
 //!
 //! When the conditions of a route fail, the search goes on with the next one, down to less specific
 //! paths and then to less specific hosts. `CONNECT` and `TRACE` match only routes that name them.
 //! Requests without a path (`CONNECT`, `OPTIONS *`) match only routes without a path.
 //!
-//! The cost of a search is one look-up for the host, one for each label of it only while wildcards
+//! The cost of a search is, for each priority in use, one look-up for the host, one for each label of it only while wildcards
 //! may still match, and one for each length of path that the host has routes for; it does not grow with
-//! the number of routes. Nothing is allocated.
+//! the number of routes. Expressions cost one step for each byte, however many there are at one place. Nothing is allocated.
 
 mod build;
+mod condition;
 mod edges;
+mod parts;
 mod paths;
 mod rule;
+mod templates;
 mod tree;
 
 use std::fmt;
 use std::sync::Arc;
 
-use portcullis_config::{HostPattern, PathPattern};
+use portcullis_config::{HostMatch, PathPattern};
 
 use crate::plan::ExchangeTimeouts;
+use crate::regexes::Regexes;
 use crate::{Facts, RouteId};
 use edges::Edges;
 use paths::Paths;
 use tree::Tree;
 
-pub use rule::{HeaderCondition, HeaderTest, Rule};
+pub use condition::{Condition, Test, ValueTest};
+pub(crate) use parts::{cookies, parameters_named};
+pub use rule::Rule;
 
 /// One route as one listener offers it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
     /// The route.
     pub route: RouteId,
+    /// The higher one is looked at first.
+    pub priority: i32,
     /// Hosts; empty means any.
-    pub hosts: Box<[HostPattern]>,
+    pub hosts: Box<[HostMatch]>,
     /// The path; `None` means any, and requests without one.
     pub path: Option<PathPattern>,
-    /// Methods and header conditions.
+    /// Methods and other conditions.
     pub rule: Rule,
     /// Deadlines of its exchanges, after inheritance.
     pub timeouts: ExchangeTimeouts,
@@ -78,8 +89,8 @@ pub enum Verdict {
     Outranked,
     /// It does not take the method.
     Method,
-    /// Its header condition of this index does not hold.
-    Header(usize),
+    /// Its condition of this index does not hold.
+    Condition(usize),
     /// It has a path and the request has none.
     NeedsPath,
 }
@@ -89,7 +100,7 @@ pub enum Verdict {
 pub enum Found<'r> {
     /// This route, with these deadlines.
     Route(RouteId, &'r ExchangeTimeouts),
-    /// Nothing matches host, path and headers.
+    /// Nothing matches, whatever the method.
     Nothing,
     /// Routes match but for the method; or the method is CONNECT or TRACE and no route allows it.
     OtherMethods,
@@ -98,15 +109,28 @@ pub enum Found<'r> {
 /// The routes of one listener, ready to be searched.
 #[derive(Default)]
 pub struct Router {
+    /// One for each priority in use, the highest first.
+    tables: Box<[Table]>,
+    entries: Box<[Entry]>,
+    timeouts: Box<[ExchangeTimeouts]>,
+}
+
+/// The routes of one priority.
+struct Table {
     /// Exact host to the root of its paths.
     exact: Edges,
     /// Labels from the right, to the roots of wildcards.
     wildcards: Tree<Wildcard>,
+    regexes: Option<RegexHosts>,
     /// Root of the paths of routes without hosts.
     any: Option<u32>,
     paths: Paths,
-    entries: Box<[Entry]>,
-    timeouts: Box<[ExchangeTimeouts]>,
+}
+
+/// The expressions of hosts, in the order of the files, and the roots of their paths.
+struct RegexHosts {
+    set: Arc<Regexes>,
+    roots: Box<[u32]>,
 }
 
 /// The entries say all; the rest is made of them.
@@ -139,11 +163,14 @@ struct Candidate {
 /// The parent under which exact hosts are stored.
 const HOSTS: u32 = 0;
 
+/// No index into a flat array.
+const NONE: u32 = u32::MAX;
+
 impl Router {
     /// A router over the entries of one listener, in file order.
     #[must_use]
     pub fn new(entries: Vec<Entry>) -> Self {
-        build::Builder::default().build(entries)
+        build::router(entries)
     }
 
     /// Finds the route for a request, telling `witness` what was considered.
@@ -157,7 +184,11 @@ impl Router {
             other_methods: false,
             witness,
         };
-        search.hosts();
+        for table in &self.tables {
+            if search.hosts(table) {
+                break;
+            }
+        }
         match search.hit {
             Some(hit) => match self.timeouts.get(hit.timeouts as usize) {
                 Some(timeouts) => Found::Route(hit.route, timeouts),
@@ -208,30 +239,34 @@ struct Search<'r, 'f, W> {
 }
 
 impl<W: Witness> Search<'_, '_, W> {
-    fn hosts(&mut self) {
-        let router = self.router;
+    /// From the most specific host to the least. `true` ends the search.
+    #[inline]
+    fn hosts(&mut self, table: &Table) -> bool {
         let host = self.facts.host.as_bytes();
-        if let Some(root) = router.exact.find(HOSTS, host)
-            && self.paths(root)
+        if let Some(root) = table.exact.find(HOSTS, host)
+            && self.paths(table, root)
         {
-            return;
+            return true;
         }
-        if !router.wildcards.is_empty() && self.wildcards(host) {
-            return;
+        if !table.wildcards.is_empty() && self.wildcards(table, host) {
+            return true;
         }
-        if let Some(root) = router.any {
-            self.paths(root);
+        if let Some(regexes) = &table.regexes
+            && self.regexes(table, regexes, host)
+        {
+            return true;
         }
+        table.any.is_some_and(|root| self.paths(table, root))
     }
 
     /// From the longest matching wildcard to the shortest. A wildcard wants at least one label more than it has.
-    fn wildcards(&mut self, host: &[u8]) -> bool {
-        let tree = &self.router.wildcards;
+    fn wildcards(&mut self, table: &Table, host: &[u8]) -> bool {
+        let tree = &table.wildcards;
         let (node, complete) = tree.descend(tree.root(), host.rsplit(|&byte| byte == b'.'));
         let mut next = if complete { tree.up(node) } else { Some(node) };
         while let Some(node) = next {
             if let Some(root) = tree.value(node).root
-                && self.paths(root)
+                && self.paths(table, root)
             {
                 return true;
             }
@@ -240,10 +275,22 @@ impl<W: Witness> Search<'_, '_, W> {
         false
     }
 
-    /// The exact path, then from the longest prefix to the shortest. `true` ends the search.
-    fn paths(&mut self, root: u32) -> bool {
-        let (router, path) = (self.router, self.facts.path);
-        router
+    /// A request without a host matches no expression.
+    fn regexes(&mut self, table: &Table, regexes: &RegexHosts, host: &[u8]) -> bool {
+        let roots = &regexes.roots;
+        !host.is_empty()
+            && regexes.set.any(host, |number| {
+                roots
+                    .get(number)
+                    .is_some_and(|&root| self.paths(table, root))
+            })
+    }
+
+    /// From the most specific path to the least. `true` ends the search.
+    #[inline]
+    fn paths(&mut self, table: &Table, root: u32) -> bool {
+        let path = self.facts.path;
+        table
             .paths
             .visit(root, path, |candidates| self.range(candidates))
     }
@@ -279,13 +326,13 @@ impl<W: Witness> Search<'_, '_, W> {
         let Some(entry) = self.router.entries.get(candidate.entry as usize) else {
             return Verdict::Outranked;
         };
-        let failed = entry.rule.failed_header(self.facts.fields);
+        let failed = entry.rule.failed(self.facts);
         if !entry.rule.takes_method(self.facts.method) {
             self.other_methods |= failed.is_none();
             return Verdict::Method;
         }
         match failed {
-            Some(index) => Verdict::Header(index),
+            Some(index) => Verdict::Condition(index),
             None => self.matched(),
         }
     }
@@ -319,7 +366,7 @@ impl Witness for Allowed<'_, '_> {
         let Some(entry) = self.router.entry(route) else {
             return;
         };
-        if entry.rule.failed_header(self.facts.fields).is_some() {
+        if entry.rule.failed(self.facts).is_some() {
             return;
         }
         let named = entry.rule.methods();

@@ -58,6 +58,7 @@ pub fn write_variable(
         Variable::Service => push_text(facts.service.map(|service| &*service.name), out),
         Variable::Server => push_text(facts.server.map(|server| &*server.name), out),
         Variable::ServerAddress => push_text(facts.server.map(|server| &*server.address_text), out),
+        Variable::PathCapture(name) => push_capture(name, facts, out),
         Variable::RequestHeader(name) => push_field(facts.fields, name.as_str(), out),
         of_outcome => push_some(
             outcome,
@@ -150,6 +151,13 @@ fn push_field(fields: &dyn Fields, name: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(value);
         is_first = false;
     });
+}
+
+/// What the path of the route captured under this name, encoded as in the path; nothing before there is a route.
+fn push_capture(name: &str, facts: &Facts<'_>, out: &mut Vec<u8>) {
+    let captures = facts.route.and_then(|route| route.captures.as_ref());
+    let found = captures.and_then(|captures| captures.value(facts.path, name));
+    out.extend_from_slice(found.unwrap_or_default());
 }
 
 fn push_uri(facts: &Facts<'_>, out: &mut Vec<u8>) {

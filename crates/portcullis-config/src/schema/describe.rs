@@ -29,8 +29,8 @@ pub(crate) enum Shape {
     /// One of some words.
     Words(Vec<(&'static str, &'static str)>),
     Integer {
-        min: u64,
-        max: u64,
+        min: i64,
+        max: i64,
     },
     Boolean,
     List(Box<Shape>),
@@ -48,8 +48,8 @@ impl Shape {
     pub(crate) fn within(self, range: &std::ops::RangeInclusive<u64>) -> Self {
         match self {
             Self::Integer { .. } => Self::Integer {
-                min: *range.start(),
-                max: *range.end(),
+                min: i64::try_from(*range.start()).unwrap_or(i64::MAX),
+                max: i64::try_from(*range.end()).unwrap_or(i64::MAX),
             },
             Self::AnyOf(shapes) => Self::AnyOf(
                 shapes

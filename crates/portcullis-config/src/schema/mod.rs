@@ -13,6 +13,7 @@ mod health;
 mod limit;
 mod listener;
 mod log;
+mod matching;
 mod meant;
 mod page;
 mod plain;
@@ -39,12 +40,11 @@ pub use listener::{
     ProxyProtocol, RedirectHttps, RequestId, ServerHeader, SlashPolicy,
 };
 pub use log::{AccessFormat, AccessLog, Log, LogLevel, LogTarget};
+pub use matching::{CookieMatch, HeaderMatch, QueryMatch, ValueMatch};
 pub use page::{Errors, LoadedFile};
 pub use pool::{Pool, Retry, RetryCause, RetryMethods};
 pub use rewrite::{HeaderEdits, PathChange, QueryEdits, Rewrite, StripPrefix, Substitution};
-pub use route::{
-    HeaderMatch, Redirect, RedirectScheme, RedirectStatus, Respond, Route, RouteAction,
-};
+pub use route::{Redirect, RedirectScheme, RedirectStatus, Respond, Route, RouteAction};
 pub use service::{Balance, Server, Service};
 pub use service_tls::{ProxyVersion, ServiceTls};
 pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};

@@ -15,7 +15,7 @@ impl Value for u64 {
     fn shape() -> Shape {
         Shape::Integer {
             min: 0,
-            max: i64::MAX as u64,
+            max: i64::MAX,
         }
     }
 
@@ -45,6 +45,32 @@ impl Value for u64 {
                 cx.wrong_type(node, "an integer", digits.as_deref())
             }
         }
+    }
+
+    fn write(&self) -> Out {
+        Out::Inline(self.to_string())
+    }
+}
+
+/// A number that may be negative.
+impl Value for i32 {
+    fn shape() -> Shape {
+        Shape::Integer {
+            min: Self::MIN.into(),
+            max: Self::MAX.into(),
+        }
+    }
+
+    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
+        let Kind::Integer(number) = node.kind else {
+            return cx.wrong_type(node, "an integer", None);
+        };
+        let small = number.and_then(|number| Self::try_from(number).ok());
+        if small.is_none() {
+            let message = format!("the number is not between {} and {}", Self::MIN, Self::MAX);
+            cx.report(Diagnostic::error("out-of-range", message).at(node.span, "out of range"));
+        }
+        small
     }
 
     fn write(&self) -> Out {

@@ -1,32 +1,46 @@
 //! `[[route]]`: which requests, and what becomes of them.
 
 use super::{
-    Context, Field, Line, LoadedFile, Out, RateLimit, Reader, Rewrite, RouteTimeouts, Shape, Val,
-    Value, choice, section, text_literal,
+    Context, CookieMatch, Field, HeaderMatch, Line, LoadedFile, Out, QueryMatch, RateLimit, Reader,
+    Rewrite, RouteTimeouts, Shape, Val, Value, choice, section,
 };
 use crate::diagnostic::Diagnostic;
-use crate::tree::{Kind, Node, Table};
+use crate::tree::Node;
 use crate::values::{
-    ByteSize, FieldName, FieldValue, HostPattern, Invalid, MethodName, PathPattern, Status,
-    Template, Token,
+    ByteSize, CookieName, FieldName, FieldValue, HostMatch, HostPattern, MethodName, Network,
+    ParameterName, PathPattern, Status, Template, Token,
 };
 
 section! {
-    /// Which requests, and what becomes of them. The most special route wins: by host, then path, then method, then headers, then
-    /// order in the file.
+    /// Which requests, and what becomes of them. All conditions of a route must hold; of those that match, the most special one
+    /// wins: by host, then path, then method, then the number of other conditions, then order in the file. See [routing](routing.md).
     pub struct Route {
         /// Its name in logs and metrics; `route-N` by position when absent.
         name: named String,
         /// The listeners it serves; all when absent.
         listeners: optional Vec<Val<String>>,
-        /// The hosts it is for: names, or `"*.example.com"` for everything below. Any when absent.
-        hosts: optional Vec<Val<HostPattern>>,
-        /// The paths it is for: `"/v1"` for that and everything below it, or `{ exact = "/x" }`. Any when absent.
+        /// The hosts it is for: names, `"*.example.com"` for everything below, or `{ regex = '...' }`. Any when absent.
+        hosts: optional Vec<Val<HostMatch>>,
+        /// The paths it is for: `"/v1"` for that and everything below it, `{ exact = "/x" }`, `{ template = "/users/{id}" }` or
+        /// `{ regex = '/x/(\d+)' }`. Any when absent.
         path: optional PathPattern,
         /// The methods it is for. Any but CONNECT and TRACE when absent.
         methods: optional Vec<Val<MethodName>>,
-        /// Headers the request must have: with a value, with any (`true`), or not (`false`).
+        /// Headers the request must have: with a value, with any (`true`), not (`false`), or with one that matches `{ regex = '...' }`.
+        /// A header that comes several times must satisfy it each time.
         headers: default Vec<(Val<FieldName>, Val<HeaderMatch>)> = {},
+        /// Parameters the query must have, like `headers`. Names and values are compared decoded: `%20` and `+` are a space.
+        query: default Vec<(Val<ParameterName>, Val<QueryMatch>)> = {},
+        /// Cookies the request must have, like `headers`. Values are compared as sent.
+        cookies: default Vec<(Val<CookieName>, Val<CookieMatch>)> = {},
+        /// Networks of the clients it is for, `"unix"` for clients on a Unix socket; the client is the one that is believed, through
+        /// `trusted_proxies`. Any when absent.
+        clients: optional Vec<Val<Network>>,
+        /// Names the client must have asked for in the TLS handshake: like `hosts`, without expressions. Any, and no TLS, when absent.
+        tls_names: optional Vec<Val<HostPattern>>,
+        /// A route with a higher number wins over one with a lower, whatever else they say. Every number in use is a search of its
+        /// own, so use few.
+        priority: default i32 = 0,
         /// What becomes of the request: one of `service`, `redirect`, `respond`.
         action: group RouteAction,
         /// What is changed on the way to the service and back.
@@ -40,7 +54,7 @@ section! {
         /// Timeouts, instead of the service's and the listener's.
         timeouts: default RouteTimeouts = {},
     }
-    not yet: "split", "mirror", "query", "priority", "cache", "auth";
+    not yet: "split", "mirror", "cache", "auth";
 }
 
 /// What becomes of a request that a route is for.
@@ -234,124 +248,5 @@ impl RouteAction {
             Self::Redirect(redirect) => Line::of("redirect", redirect, redirect.value.write()),
             Self::Respond(respond) => Line::of("respond", respond, respond.value.write()),
         }]
-    }
-}
-
-/// What a header of the request must be.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum HeaderMatch {
-    /// There, with exactly this value.
-    Value(FieldValue),
-    /// There, whatever its value.
-    Present,
-    /// Not there.
-    Absent,
-}
-
-impl Value for HeaderMatch {
-    fn shape() -> Shape {
-        Shape::AnyOf(vec![FieldValue::shape(), Shape::Boolean])
-    }
-
-    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
-        match &node.kind {
-            Kind::Boolean(true) => Some(Self::Present),
-            Kind::Boolean(false) => Some(Self::Absent),
-            Kind::Text(_) => FieldValue::decode(node, cx).map(Self::Value),
-            _ => cx.wrong_type(
-                node,
-                "a value, true (present) or false (absent)",
-                Some("\"blue\", true or false"),
-            ),
-        }
-    }
-
-    fn write(&self) -> Out {
-        Out::Inline(match self {
-            Self::Value(value) => text_literal(value.as_str()),
-            Self::Present => "true".to_owned(),
-            Self::Absent => "false".to_owned(),
-        })
-    }
-}
-
-impl Value for PathPattern {
-    fn shape() -> Shape {
-        let text = || Shape::Text {
-            what: "a path",
-            example: "/v1",
-        };
-        let field = |key, doc| Field {
-            key,
-            doc,
-            default: None,
-            required: false,
-            shape: text(),
-        };
-        let fields = vec![
-            field("exact", "This path alone."),
-            field(
-                "prefix",
-                "This path and everything below it; the same as the path alone.",
-            ),
-        ];
-        Shape::AnyOf(vec![
-            text(),
-            Shape::Table(super::Description {
-                doc: "One of `exact` and `prefix`.",
-                fields,
-            }),
-        ])
-    }
-
-    fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
-        match &node.kind {
-            Kind::Text(text) => {
-                Self::prefix(text).map_or_else(|error| cx.invalid(node, text, error), Some)
-            }
-            Kind::Table(table) => path_table(table, node, cx),
-            _ => cx.wrong_type(node, "a path", Some("\"/v1\" or { exact = \"/v1\" }")),
-        }
-    }
-
-    fn write(&self) -> Out {
-        Out::Inline(match self {
-            Self::Prefix(path) => text_literal(path),
-            Self::Exact(path) => format!("{{ exact = {} }}", text_literal(path)),
-        })
-    }
-}
-
-fn path_table(table: &Table, node: &Node, cx: &mut Context<'_>) -> Option<PathPattern> {
-    let mut reader = Reader::new(table, node.span);
-    reader.later(&["regex", "glob", "suffix"]);
-    let mut read = |key, make: fn(&str) -> Result<PathPattern, Invalid>, cx: &mut Context<'_>| {
-        reader.take(key).map(|node| match &node.kind {
-            Kind::Text(text) => make(text).map_or_else(|error| cx.invalid(node, text, error), Some),
-            _ => cx.wrong_type(node, "a path", Some("\"/v1\"")),
-        })
-    };
-    let exact = read("exact", PathPattern::exact, cx);
-    let prefix = read("prefix", PathPattern::prefix, cx);
-    let empty = table.entries.is_empty();
-    reader.finish(cx);
-    match (exact, prefix) {
-        (Some(_), Some(_)) => {
-            cx.report(
-                Diagnostic::error("invalid-value", "a path is either `exact` or `prefix`")
-                    .at(node.span, "both are given"),
-            );
-            None
-        }
-        (Some(path), None) | (None, Some(path)) => path,
-        (None, None) => {
-            if empty {
-                cx.report(
-                    Diagnostic::error("missing-key", "the path is empty")
-                        .at(node.span, "needs `exact` or `prefix`"),
-                );
-            }
-            None
-        }
     }
 }

@@ -112,6 +112,13 @@ text_value!(crate::values::HostPattern, "a host", "api.example.com");
 text_value!(crate::values::MethodName, "a method", "GET");
 text_value!(crate::values::FieldName, "a header name", "x-request-id");
 text_value!(crate::values::FieldValue, "a header value", "no-store");
+text_value!(crate::values::CookieName, "a cookie name", "session");
+text_value!(crate::values::CookieValue, "a cookie value", "beta");
+text_value!(
+    crate::values::ParameterName,
+    "the name of a parameter",
+    "version"
+);
 text_value!(crate::values::Token, "a token", "websocket");
 text_value!(
     crate::values::Bind,

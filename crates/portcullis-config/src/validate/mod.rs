@@ -18,7 +18,7 @@ use std::hash::Hash;
 
 use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Findings};
-use crate::schema::Val;
+use crate::schema::{Route, Val};
 use crate::source::{SourceMap, Span};
 
 /// The names that are written, even of what could not be read.
@@ -34,6 +34,8 @@ struct Check<'a> {
     sources: &'a SourceMap,
     /// Where something was wrong before, in order.
     before: Vec<Span>,
+    /// The route whose texts are looked at: its path's captures are variables there.
+    route: Option<&'a Val<Route>>,
     found: Findings,
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn validate(
         declared,
         sources,
         before,
+        route: None,
         found,
     };
     names::check(&mut check);

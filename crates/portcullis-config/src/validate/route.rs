@@ -12,6 +12,7 @@ use crate::values::{PathPattern, Scope};
 pub(super) fn check(check: &mut Check<'_>) {
     let config = check.config;
     for route in &config.routes {
+        check.route = Some(route);
         lists(check, route);
         match &route.action {
             RouteAction::Redirect(to) => redirect(check, to),
@@ -23,6 +24,7 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
         without_effect(check, route);
     }
+    check.route = None;
 }
 
 fn lists(check: &mut Check<'_>, route: &Route) {
@@ -33,6 +35,14 @@ fn lists(check: &mut Check<'_>, route: &Route) {
     if let Some(methods) = &route.methods {
         check.not_empty(methods, "methods", "leave it out for any method");
         repeated(check, &methods.value, "method");
+    }
+    if let Some(clients) = &route.clients {
+        check.not_empty(clients, "clients", "leave it out for any client");
+        repeated(check, &clients.value, "network");
+    }
+    if let Some(names) = &route.tls_names {
+        check.not_empty(names, "tls_names", "leave it out for any name, and none");
+        repeated(check, &names.value, "name");
     }
 }
 
@@ -227,8 +237,16 @@ fn prefix(check: &mut Check<'_>, rewrite: &Rewrite, route: &Route) {
             .note(at, "this path is exact")
             .help(format!("write path = \"{path}\" to match by prefix")),
         ),
+        (Some((PathPattern::Template(_) | PathPattern::Regex(_), at)), None) => check.report(
+            Diagnostic::error(
+                "no-prefix",
+                format!("`{key}` needs a route by prefix, not by a template or an expression"),
+            )
+            .at(span, "no prefix to take away")
+            .note(at, "this path has none of its own"),
+        ),
         (path, Some(own)) => {
-            let matched = path.map_or("/", |(path, _)| path.as_str());
+            let matched = path.map_or("/", |(path, _)| path.fixed_prefix());
             let under = matched
                 .strip_prefix(own)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || own.is_empty());

@@ -1,23 +1,23 @@
 //! Routes that can never match.
 //!
-//! Which route wins: exact host before the longest wildcard before any; then exact path before the longest prefix; then
-//! routes that name methods; then more header conditions; then order in the file. So a route is dead for a host exactly when
-//! earlier ones with the same host and path take all its methods under conditions that hold whenever its own do.
+//! Which route wins is told in the routing chapter of the book: host, path, methods, the number of other conditions, order in
+//! the file. So a route is dead for a host when earlier ones with the same host and path take all its methods under conditions
+//! that are as many and hold whenever its own do. Where that cannot be told, as with expressions that overlap, nothing is said.
 
 use std::collections::HashMap;
 
 use super::Check;
 use crate::diagnostic::Diagnostic;
-use crate::schema::{HeaderMatch, RedirectHttps, Route, Val};
+use crate::schema::{RedirectHttps, Route, Val, ValueMatch};
 use crate::source::Span;
-use crate::values::{FieldName, HostPattern, PathPattern};
+use crate::values::{HostMatch, HostPattern, Network, PathPattern};
 
-/// Where routes compete: the same host pattern (`None` is any) and the same path.
-type Place<'a> = (Option<&'a HostPattern>, &'a PathPattern);
+/// Where routes compete: the same priority, host (`None` is any) and path.
+type Place<'a> = (i32, Option<&'a HostMatch>, &'a PathPattern);
 
 /// A host for which a route never matches, and the routes that take its requests.
 struct Dead<'a> {
-    host: Option<&'a HostPattern>,
+    host: Option<&'a HostMatch>,
     span: Option<Span>,
     winners: Vec<&'a Val<Route>>,
 }
@@ -37,7 +37,9 @@ pub(super) fn check(check: &mut Check<'_>) {
         let path = route.path.as_ref().map_or(&everything, |path| &path.value);
         let mut dead = Vec::new();
         for (host, span) in hosts(route) {
-            let place = earlier.entry((host, path)).or_default();
+            let place = earlier
+                .entry((route.priority.value, host, path))
+                .or_default();
             let winners = winners(check, place, route);
             if !winners.is_empty() {
                 dead.push(Dead {
@@ -60,7 +62,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
 }
 
-fn hosts(route: &Route) -> Vec<(Option<&HostPattern>, Option<Span>)> {
+fn hosts(route: &Route) -> Vec<(Option<&HostMatch>, Option<Span>)> {
     match &route.hosts {
         Some(hosts) => hosts
             .iter()
@@ -137,21 +139,69 @@ fn on_all_listeners(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
     }
 }
 
-/// Whether the rival's header conditions hold whenever the route's do, and are as many.
+/// Whether the rival's conditions hold whenever the route's do, and are as many of each kind: with more, the rival would
+/// come first whatever the order, and with fewer, later.
 fn implied(rival: &Route, route: &Route) -> bool {
-    let holds = |(name, wanted): &(Val<FieldName>, Val<HeaderMatch>)| {
-        let own = route
-            .headers
-            .iter()
-            .find(|(own, _)| own.value == name.value)
-            .map(|(_, own)| &own.value);
-        match (&wanted.value, own) {
+    same_values(&rival.headers, &route.headers)
+        && same_values(&rival.query, &route.query)
+        && same_values(&rival.cookies, &route.cookies)
+        && others(rival) == others(route)
+        && within(
+            rival.clients.as_ref(),
+            route.clients.as_ref(),
+            network_covers,
+        )
+        && within(
+            rival.tls_names.as_ref(),
+            route.tls_names.as_ref(),
+            HostPattern::covers,
+        )
+}
+
+type Conditions<K, V> = Val<Vec<(Val<K>, Val<ValueMatch<V>>)>>;
+
+/// Whether each of the rival's conditions on names holds whenever the route's of that name does, and there are as many.
+fn same_values<K: PartialEq, V: PartialEq>(
+    rival: &Conditions<K, V>,
+    route: &Conditions<K, V>,
+) -> bool {
+    let holds = |(name, wanted): &(Val<K>, Val<ValueMatch<V>>)| {
+        let own = route.iter().find(|(own, _)| own.value == name.value);
+        match (&wanted.value, own.map(|(_, own)| &own.value)) {
             (wanted, Some(own)) if wanted == own => true,
-            (HeaderMatch::Present, Some(HeaderMatch::Value(_))) => true,
+            (ValueMatch::Present, Some(ValueMatch::Value(_) | ValueMatch::Regex(_))) => true,
             _ => false,
         }
     };
-    rival.headers.len() == route.headers.len() && rival.headers.iter().all(holds)
+    rival.len() == route.len() && rival.iter().all(holds)
+}
+
+/// How many of the conditions that are counted last a route has.
+fn others(route: &Route) -> usize {
+    usize::from(route.clients.is_some()) + usize::from(route.tls_names.is_some())
+}
+
+/// Whether a list of the rival's, if it has one, takes all that the route's list takes.
+fn within<T>(
+    rival: Option<&Val<Vec<Val<T>>>>,
+    route: Option<&Val<Vec<Val<T>>>>,
+    covers: impl Fn(&T, &T) -> bool,
+) -> bool {
+    match (rival, route) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(rivals), Some(own)) => own
+            .iter()
+            .all(|own| rivals.iter().any(|rival| covers(&rival.value, &own.value))),
+    }
+}
+
+fn network_covers(rival: &Network, own: &Network) -> bool {
+    match (rival, own) {
+        (Network::Unix, Network::Unix) => true,
+        (Network::Ip(rival), Network::Ip(own)) => rival.contains(own),
+        _ => false,
+    }
 }
 
 fn shadowed(check: &mut Check<'_>, route: &Val<Route>, dead: &[Dead<'_>]) {
@@ -179,7 +229,12 @@ fn remedy(route: &Val<Route>, winners: &[&Val<Route>]) -> String {
     let [winner] = winners else {
         return "together they take everything this route is for; remove it, or move it before them".to_owned();
     };
-    let alike = winner.headers.value == route.headers.value && winner.methods == route.methods;
+    let alike = winner.methods == route.methods
+        && winner.headers == route.headers
+        && winner.query == route.query
+        && winner.cookies == route.cookies
+        && winner.clients == route.clients
+        && winner.tls_names == route.tls_names;
     if alike {
         return "both are for the same requests, and the first one wins; remove one, or give it a path, host, method or header of its own".to_owned();
     }

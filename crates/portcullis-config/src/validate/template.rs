@@ -1,9 +1,11 @@
 //! Variables used where they have no value yet, and headers that must not be edited.
 
+use std::ops::Range;
+
 use super::Check;
 use crate::diagnostic::Diagnostic;
 use crate::schema::{HeaderEdits, Val};
-use crate::values::{FieldName, Scope, Template};
+use crate::values::{FieldName, Scope, Template, Variable};
 
 /// Fields that belong to the connection or to the framing of the message (RFC 9110 section 7.6.1): the engine sets them.
 const OWNED: [&str; 9] = [
@@ -18,7 +20,7 @@ const OWNED: [&str; 9] = [
     "http2-settings",
 ];
 
-/// Reports every variable of a template that has no value at `scope`.
+/// Reports every variable of a template that has no value at `scope`, or never in this route.
 pub(super) fn scope(check: &mut Check<'_>, template: &Val<Template>, scope: Scope) {
     let moment = if scope == Scope::Request {
         "when the request is sent on"
@@ -26,6 +28,9 @@ pub(super) fn scope(check: &mut Check<'_>, template: &Val<Template>, scope: Scop
         "when the response is sent"
     };
     for (range, variable) in template.variables() {
+        if let Variable::PathCapture(name) = variable {
+            capture(check, template, range.clone(), name);
+        }
         if variable.scope() > scope {
             let span = check.inside(template.span, template.as_str(), range);
             let allowed = match variable.scope() {
@@ -42,6 +47,32 @@ pub(super) fn scope(check: &mut Check<'_>, template: &Val<Template>, scope: Scop
             );
         }
     }
+}
+
+/// Reports a capture that the path of the route does not have.
+fn capture(check: &mut Check<'_>, template: &Val<Template>, at: Range<usize>, name: &str) {
+    let Some(route) = check.route else { return };
+    let path = route.path.as_ref();
+    if path.is_some_and(|path| path.has_capture(name)) || !check.is_clean(route.span) {
+        return;
+    }
+    let captures = path.map_or_else(Vec::new, |path| path.captures());
+    let span = check.inside(template.span, template.as_str(), at);
+    let diagnostic = Diagnostic::error(
+        "no-capture",
+        format!("the path of this route captures no `{name}`"),
+    )
+    .at(span, "always empty");
+    let diagnostic = match path {
+        Some(path) => diagnostic.note(path.span, "its path"),
+        None => diagnostic,
+    };
+    check.report(if captures.is_empty() {
+        diagnostic.help("captures come from path = { template = \"/users/{id}\" } and from groups of path = { regex = '...' }")
+    } else {
+        let names: Vec<_> = captures.iter().map(|name| format!("{{path.{name}}}")).collect();
+        diagnostic.help(format!("it has {}", names.join(", ")))
+    });
 }
 
 /// Checks the edits of the headers of one direction.

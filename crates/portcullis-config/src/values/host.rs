@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use super::{Invalid, character, quoted};
+use super::{Invalid, Regex, character, quoted};
 
 /// The hosts a route is for: one name, or all names below one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +58,15 @@ impl fmt::Display for HostPattern {
 }
 
 impl HostPattern {
+    /// Whether it takes this host, which is in lower case and without port.
+    #[must_use]
+    pub fn takes(&self, host: &str) -> bool {
+        match self {
+            Self::Exact(name) => **name == *host,
+            Self::Wildcard(suffix) => is_below(host, suffix),
+        }
+    }
+
     /// Whether every host that `other` takes is one of this pattern too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
@@ -66,6 +75,51 @@ impl HostPattern {
             (Self::Exact(_), Self::Wildcard(_)) => false,
             (Self::Wildcard(suffix), Self::Exact(name)) => is_below(name, suffix),
             (Self::Wildcard(a), Self::Wildcard(b)) => a == b || is_below(b, a),
+        }
+    }
+}
+
+/// One of the hosts of a route: a name, all names below one, or those that match an expression.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HostMatch {
+    /// By name.
+    Name(HostPattern),
+    /// As a whole, in lower case and without port.
+    Regex(Regex),
+}
+
+impl HostMatch {
+    /// A regular expression for hosts.
+    ///
+    /// # Errors
+    /// When it is not one, or one that no host can match.
+    pub fn regex(text: &str) -> Result<Self, Invalid> {
+        let regex: Regex = text.parse()?;
+        match regex.upper_case() {
+            Some(letter) => Err(Invalid::new(format!(
+                "`{text}` wants the upper-case letter `{letter}`, and hosts are compared in lower case"
+            ))
+            .help("write it in lower case")),
+            None => Ok(Self::Regex(regex)),
+        }
+    }
+
+    /// Whether every host that `other` takes is one of this too; `false` where that cannot be told.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(a), Self::Name(b)) => a.covers(b),
+            (Self::Regex(a), Self::Regex(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for HostMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(pattern) => write!(f, "{pattern}"),
+            Self::Regex(regex) => write!(f, "{regex}"),
         }
     }
 }

@@ -145,6 +145,61 @@ impl FromStr for Token {
     }
 }
 
+text_type!(
+    /// The name of a cookie; case-sensitive (RFC 6265 section 4.1.1).
+    CookieName
+);
+
+impl FromStr for CookieName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        token(text, "a cookie name")?;
+        Ok(Self(text.into()))
+    }
+}
+
+text_type!(
+    /// The value of a cookie as it is sent, quotes included.
+    CookieValue
+);
+
+impl FromStr for CookieValue {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        check_field_value(text)?;
+        match text.find(';') {
+            Some(at) => {
+                Err(Invalid::new("a cookie value must not hold `;`, which ends it").at(at..at + 1))
+            }
+            None => Ok(Self(text.into())),
+        }
+    }
+}
+
+text_type!(
+    /// The name of a query parameter, decoded; case-sensitive.
+    ParameterName
+);
+
+impl FromStr for ParameterName {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text.len() {
+            0 => Err(Invalid::new(
+                "an empty string is not the name of a parameter",
+            )),
+            1..=256 => Ok(Self(text.into())),
+            length => Err(
+                Invalid::new(format!("a parameter name of {length} bytes is too long"))
+                    .help("at most 256"),
+            ),
+        }
+    }
+}
+
 /// A response status from 100 to 599.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Status(u16);

@@ -7,6 +7,7 @@ mod address;
 mod host;
 mod http;
 mod path;
+mod path_template;
 mod quantity;
 mod regex;
 mod replacement;
@@ -14,10 +15,14 @@ mod secret;
 mod template;
 
 pub use address::{Address, Bind, Network};
-pub use host::HostPattern;
+pub use host::{HostMatch, HostPattern};
 pub(crate) use http::status_range;
-pub use http::{FieldName, FieldValue, MethodName, Status, StatusSet, Token};
+pub use http::{
+    CookieName, CookieValue, FieldName, FieldValue, MethodName, ParameterName, Status, StatusSet,
+    Token,
+};
 pub use path::{PathPattern, PathPrefix};
+pub use path_template::{PathTemplate, Segment};
 pub use quantity::{ByteRate, ByteSize, Percent, Rate, format_duration, parse_duration};
 pub use regex::{MAX_GROUPS, Regex};
 pub use replacement::{Replacement, ReplacementPart};

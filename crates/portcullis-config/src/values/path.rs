@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Invalid, character, quoted};
+use super::{Invalid, PathTemplate, Regex, character, quoted};
 
 /// The paths a route is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,6 +13,10 @@ pub enum PathPattern {
     /// This path and everything below it by whole segments: `/v1` takes `/v1` and `/v1/x`, not `/v10`.
     /// Written without a final slash, except `/`, which takes everything.
     Prefix(Box<str>),
+    /// Paths made of these segments: `/users/{id}`.
+    Template(PathTemplate),
+    /// Paths that match this expression as a whole.
+    Regex(Regex),
 }
 
 impl PathPattern {
@@ -44,21 +48,106 @@ impl PathPattern {
         Ok(Self::Prefix(without_final_slash(text).into()))
     }
 
-    /// The path as compared.
+    /// A template.
+    ///
+    /// # Errors
+    /// When it is not one.
+    pub fn template(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self::Template)
+    }
+
+    /// A regular expression.
+    ///
+    /// # Errors
+    /// When it is not one, or one that no path can match.
+    pub fn regex(text: &str) -> Result<Self, Invalid> {
+        let regex: Regex = text.parse()?;
+        if regex.never_begins_with(b'/') {
+            return Err(Invalid::new(format!("`{text}` matches no path: paths begin with `/`"))
+                .help(format!("an expression is for the whole path; write '.*{text}' if it may stand anywhere in it")));
+        }
+        Ok(Self::Regex(regex))
+    }
+
+    /// The path as compared, or the template or expression as written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
             Self::Exact(path) | Self::Prefix(path) => path,
+            Self::Template(template) => template.as_str(),
+            Self::Regex(regex) => regex.as_str(),
         }
     }
 
-    /// Whether every path that `other` takes is one of this pattern too.
+    /// The bytes that every path it takes begins with; whole segments, without a closing slash.
+    #[must_use]
+    pub fn fixed_prefix(&self) -> &str {
+        match self {
+            Self::Exact(path) | Self::Prefix(path) => {
+                without_final_slash(path).trim_end_matches('/')
+            }
+            Self::Template(template) => {
+                let text = template.as_str();
+                let brace = text.find('{').unwrap_or(text.len());
+                text.get(..brace).unwrap_or_default().trim_end_matches('/')
+            }
+            Self::Regex(_) => "",
+        }
+    }
+
+    /// Whether it takes this normalised path; `None` for an expression, which is not compiled here.
+    #[must_use]
+    pub fn takes(&self, path: &str) -> Option<bool> {
+        match self {
+            Self::Exact(own) => Some(**own == *path),
+            Self::Prefix(prefix) => Some(is_under(path, prefix)),
+            Self::Template(template) => Some(template.takes(path)),
+            Self::Regex(_) => None,
+        }
+    }
+
+    /// Whether a capture of this name, or (for an expression) of this number, has a value in every path it takes.
+    #[must_use]
+    pub fn has_capture(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(_) | Self::Prefix(_) => false,
+            Self::Template(template) => template.names().any(|own| own == name),
+            Self::Regex(regex) => match name.parse::<usize>() {
+                Ok(number) => (1..=regex.groups().len()).contains(&number),
+                Err(_) => regex.groups().iter().flatten().any(|own| **own == *name),
+            },
+        }
+    }
+
+    /// The names of its captures as `{path.NAME}` takes them.
+    #[must_use]
+    pub fn captures(&self) -> Vec<String> {
+        match self {
+            Self::Exact(_) | Self::Prefix(_) => Vec::new(),
+            Self::Template(template) => template.names().map(str::to_owned).collect(),
+            Self::Regex(regex) => regex
+                .groups()
+                .iter()
+                .zip(1..)
+                .map(|(name, number)| {
+                    name.as_deref()
+                        .map_or_else(|| number.to_string(), str::to_owned)
+                })
+                .collect(),
+        }
+    }
+
+    /// Whether every path that `other` takes is one of this pattern too; `false` where that cannot be told.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(a), Self::Exact(b)) => a == b,
-            (Self::Exact(_), Self::Prefix(_)) => false,
             (Self::Prefix(a), Self::Exact(b) | Self::Prefix(b)) => is_under(b, a),
+            (Self::Prefix(a), Self::Template(_)) => is_under(other.fixed_prefix(), a),
+            (Self::Prefix(a), Self::Regex(_)) => **a == *"/",
+            (Self::Template(a), Self::Template(b)) => a == b,
+            (Self::Regex(a), Self::Regex(b)) => a == b,
+            (Self::Exact(_) | Self::Template(_) | Self::Regex(_), _) => false,
         }
     }
 }
@@ -112,7 +201,7 @@ impl fmt::Display for PathPrefix {
 }
 
 /// Checks that a path is written exactly as requests are compared: after normalisation (RFC 3986 section 6.2.2).
-fn normal(text: &str) -> Result<(), Invalid> {
+pub(super) fn normal(text: &str) -> Result<(), Invalid> {
     if !text.starts_with('/') {
         return Err(
             Invalid::new(format!("{} does not begin with `/`", quoted(text)))
@@ -234,6 +323,31 @@ mod tests {
         ] {
             assert!(PathPattern::prefix(good).is_ok(), "{good}");
         }
+    }
+
+    #[test]
+    fn captures_are_known_by_name_and_by_number() {
+        let regex = PathPattern::regex(r"^/(?<tenant>\w+)/(\d+)$").unwrap();
+        assert_eq!(regex.captures(), ["tenant", "2"]);
+        for (name, there) in [
+            ("tenant", true),
+            ("1", true),
+            ("2", true),
+            ("3", false),
+            ("0", false),
+            ("x", false),
+        ] {
+            assert_eq!(regex.has_capture(name), there, "{name}");
+        }
+        let template = PathPattern::template("/users/{id}").unwrap();
+        assert!(template.has_capture("id") && !template.has_capture("1"));
+        assert_eq!(template.fixed_prefix(), "/users");
+    }
+
+    #[test]
+    fn an_expression_for_no_path_is_refused() {
+        let help = PathPattern::regex(r"\.php$").unwrap_err().help.unwrap();
+        assert!(help.contains(r"'.*\.php$'"), "{help}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use regex_automata::nfa::thompson;
+use regex_syntax::hir::literal::Extractor;
 use regex_syntax::hir::{Hir, HirKind, Look};
 
 use super::Invalid;
@@ -45,6 +46,39 @@ impl Regex {
     #[must_use]
     pub fn groups(&self) -> &[Option<Box<str>>] {
         &self.groups
+    }
+
+    /// Whether nothing that begins with `start` could match, as far as that can be seen easily.
+    pub(crate) fn never_begins_with(&self, start: u8) -> bool {
+        let prefixes = Extractor::new().extract(&self.hir);
+        prefixes.literals().is_some_and(|literals| {
+            !literals.is_empty()
+                && literals.iter().all(|literal| {
+                    literal
+                        .as_bytes()
+                        .first()
+                        .is_some_and(|&byte| byte != start)
+                })
+        })
+    }
+
+    /// A letter in upper case that a value would have to hold, outside of alternatives that could do without.
+    pub(crate) fn upper_case(&self) -> Option<char> {
+        upper_case(&self.hir)
+    }
+}
+
+fn upper_case(hir: &Hir) -> Option<char> {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal
+            .0
+            .iter()
+            .find(|byte| byte.is_ascii_uppercase())
+            .map(|byte| char::from(*byte)),
+        HirKind::Repetition(repeated) => upper_case(&repeated.sub),
+        HirKind::Capture(group) => upper_case(&group.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().find_map(upper_case),
+        HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) => None,
     }
 }
 
@@ -228,5 +262,26 @@ mod tests {
         assert!(invalid(&"(a)".repeat(33)).message.contains("33 groups"));
         assert!(invalid("").message.contains("empty"));
         assert!(invalid(&"a".repeat(5000)).message.contains("too long"));
+    }
+
+    #[test]
+    fn what_can_never_match_is_seen_when_it_is_plain() {
+        let never = |text: &str| text.parse::<Regex>().unwrap().never_begins_with(b'/');
+        assert!(never(r"api/\d+"));
+        assert!(never("(a|b)/"));
+        for may in [
+            r"/api/\d+",
+            ".*",
+            "^/x$",
+            "(/a|b)",
+            "a?/",
+            r"\W",
+            "(?i)/API",
+        ] {
+            assert!(!never(may), "{may}");
+        }
+        let upper = |text: &str| text.parse::<Regex>().unwrap().upper_case();
+        assert_eq!(upper(r"shop-\d+\.Example\.com"), Some('E'));
+        assert_eq!(upper(r"(?i)Shop\d\.example\.com"), None);
     }
 }

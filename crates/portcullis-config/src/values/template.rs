@@ -155,13 +155,16 @@ fn placeholders(text: &str) -> Vec<Range<usize>> {
 fn variable(name: &str, at: usize) -> Result<Variable, Invalid> {
     let whole = at..at + name.len();
     if let Some((kind, field)) = name.split_once('.') {
+        if kind == "path" {
+            return capture(field, whole);
+        }
         let make = match kind {
             "request_header" => Variable::RequestHeader,
             "response_header" => Variable::ResponseHeader,
             _ => {
                 return Err(
                     Invalid::new(format!("there is no variable {}", quoted(name)))
-                        .help("only `request_header.NAME` and `response_header.NAME` have a dot")
+                        .help("only `request_header.NAME`, `response_header.NAME` and `path.NAME` have a dot")
                         .at(whole),
                 );
             }
@@ -186,6 +189,20 @@ fn variable(name: &str, at: usize) -> Result<Variable, Invalid> {
     })
 }
 
+/// A capture of the route's path, by name or by number; whether the route has it is checked with the route.
+fn capture(name: &str, at: Range<usize>) -> Result<Variable, Invalid> {
+    let is_number =
+        name.parse::<u8>().is_ok_and(|number| number > 0) && !name.starts_with(['0', '+']);
+    if is_number || super::regex::is_capture_name(name) {
+        return Ok(Variable::PathCapture(name.into()));
+    }
+    Err(
+        Invalid::new(format!("{} names no capture of a path", quoted(name)))
+            .help("a capture has a name such as `{path.id}` or a number from 1 on")
+            .at(at),
+    )
+}
+
 macro_rules! variables {
     ($($(#[doc = $doc:literal])+ $Variant:ident = $name:literal, $Scope:ident;)+) => {
         /// What `{name}` in a template stands for.
@@ -196,6 +213,8 @@ macro_rules! variables {
             RequestHeader(FieldName),
             /// A header of the response as sent, empty when it is absent; several are joined by a comma.
             ResponseHeader(FieldName),
+            /// What the route's path captured under this name or number, percent-encoded as in the path.
+            PathCapture(Box<str>),
         }
 
         impl Variable {
@@ -217,6 +236,7 @@ macro_rules! variables {
                     $(Self::$Variant => Scope::$Scope,)+
                     Self::RequestHeader(_) => Scope::Request,
                     Self::ResponseHeader(_) => Scope::Response,
+                    Self::PathCapture(_) => Scope::Request,
                 }
             }
 
@@ -233,6 +253,7 @@ macro_rules! variables {
                     $(Self::$Variant => f.write_str($name),)+
                     Self::RequestHeader(name) => write!(f, "request_header.{name}"),
                     Self::ResponseHeader(name) => write!(f, "response_header.{name}"),
+                    Self::PathCapture(name) => write!(f, "path.{name}"),
                 }
             }
         }
@@ -350,6 +371,11 @@ mod tests {
                 Part::Text("!".into()),
             ]
         );
+        let capture: Template = "/u/{path.id}/{path.1}".parse().unwrap();
+        assert_eq!(
+            capture.parts().get(1),
+            Some(&Part::Variable(Variable::PathCapture("id".into())))
+        );
         let places: Vec<_> = template
             .variables()
             .into_iter()
@@ -374,6 +400,9 @@ mod tests {
             "{a{b}}",
             "{request_header.}",
             "{header.x}",
+            "{path.}",
+            "{path.0}",
+            "{path.a-b}",
             "a\nb",
         ] {
             assert!(bad.parse::<Template>().is_err(), "{bad:?}");

@@ -94,7 +94,7 @@ impl Compiler<'_> {
     }
 }
 
-fn networks(written: &[config::Val<config::Network>]) -> Networks {
+pub(super) fn networks(written: &[config::Val<config::Network>]) -> Networks {
     let nets = written.iter().filter_map(|network| match network.value {
         config::Network::Ip(net) => Some(net),
         config::Network::Unix => None,

@@ -7,8 +7,8 @@ use portcullis_config::{PathPattern, Variable};
 
 use super::{Compiler, timeouts};
 use crate::headers::{HeaderEdits, Part, Template};
-use crate::plan::{Action, FixedResponse, PathRewrite, Route};
-use crate::route::{Entry, HeaderCondition, HeaderTest, Rule};
+use crate::plan::{Action, Captures, FixedResponse, PathRewrite, Route};
+use crate::route::Entry;
 use crate::{RouteId, ServiceId};
 
 impl Compiler<'_> {
@@ -49,9 +49,10 @@ impl Compiler<'_> {
         let hosts = written.hosts.as_ref().map_or(&[][..], |hosts| &hosts.value);
         Entry {
             route: id,
+            priority: written.priority.value,
             hosts: hosts.iter().map(|host| host.value.clone()).collect(),
             path: written.path.as_ref().map(|path| path.value.clone()),
-            rule: rule(written),
+            rule: self.rule(written),
             timeouts: timeouts::exchange(&deadlines),
             origins: self.origins(&deadlines),
         }
@@ -71,6 +72,7 @@ impl Compiler<'_> {
             path: rewrite.map_or(PathRewrite::Keep, |rewrite| {
                 path_rewrite(rewrite, written.path.as_deref())
             }),
+            captures: written.path.as_ref().and_then(|path| Captures::of(path)),
             host: rewrite
                 .and_then(|rewrite| rewrite.host.as_ref())
                 .map(|host| Template::from(&host.value)),
@@ -114,30 +116,6 @@ impl Compiler<'_> {
     }
 }
 
-fn rule(written: &config::Route) -> Rule {
-    let methods = written
-        .methods
-        .as_ref()
-        .map_or(&[][..], |methods| &methods.value);
-    let headers = written.headers.iter().map(|(name, test)| HeaderCondition {
-        name: name.as_str().into(),
-        test: match &test.value {
-            config::HeaderMatch::Value(value) => {
-                HeaderTest::Equals(value.as_str().as_bytes().into())
-            }
-            config::HeaderMatch::Present => HeaderTest::Present,
-            config::HeaderMatch::Absent => HeaderTest::Absent,
-        },
-    });
-    Rule::new(
-        methods
-            .iter()
-            .map(|method| method.as_str().into())
-            .collect(),
-        headers.collect(),
-    )
-}
-
 fn header_edits(written: &config::HeaderEdits) -> HeaderEdits {
     let fields = |fields: &[(
         config::Val<config::FieldName>,
@@ -157,7 +135,7 @@ fn header_edits(written: &config::HeaderEdits) -> HeaderEdits {
 }
 
 pub(super) fn path_rewrite(rewrite: &config::Rewrite, path: Option<&PathPattern>) -> PathRewrite {
-    let own = path.map_or(0, |path| path.as_str().trim_end_matches('/').len());
+    let own = path.map_or(0, |path| path.fixed_prefix().len());
     let stripped = rewrite
         .strip_prefix
         .as_ref()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Change, ChangeKind, Effect, Plans, by_name, changed, differing};
 use crate::RouteId;
 use crate::plan::{Action, ExchangeTimeouts, Listener, Plan, Route};
-use crate::route::Entry;
+use crate::route::{Entry, Test};
 
 pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
     let (old, new) = (Offers::of(plans.old), Offers::of(plans.new));
@@ -63,6 +63,7 @@ fn compare(
     let (limit_before, limit_now) = plans.limits(old.rate_limit, new.rate_limit);
     let keys = differing(&[
         ("listeners", listeners(before) == listeners(now)),
+        ("priority", matched(|old, new| old.priority == new.priority)),
         ("hosts", matched(|old, new| old.hosts == new.hosts)),
         ("path", matched(|old, new| old.path == new.path)),
         (
@@ -71,7 +72,23 @@ fn compare(
         ),
         (
             "headers",
-            matched(|old, new| old.rule.headers() == new.rule.headers()),
+            matched(|old, new| same_tests(old, new, Kind::Headers)),
+        ),
+        (
+            "query",
+            matched(|old, new| same_tests(old, new, Kind::Query)),
+        ),
+        (
+            "cookies",
+            matched(|old, new| same_tests(old, new, Kind::Cookies)),
+        ),
+        (
+            "clients",
+            matched(|old, new| same_tests(old, new, Kind::Clients)),
+        ),
+        (
+            "tls_names",
+            matched(|old, new| same_tests(old, new, Kind::TlsNames)),
         ),
         ("action", same_action(plans, &old.action, &new.action)),
         ("rewrite", same_rewrite(old, new)),
@@ -86,6 +103,42 @@ fn compare(
         Effect::LimitReset
     };
     changed(format!("route `{}`", new.name), keys, effect)
+}
+
+/// The key a condition is written under.
+#[derive(PartialEq)]
+enum Kind {
+    Headers,
+    Query,
+    Cookies,
+    Clients,
+    TlsNames,
+}
+
+fn kind(test: &Test) -> Kind {
+    match test {
+        Test::Header(..) => Kind::Headers,
+        Test::Parameter(..) => Kind::Query,
+        Test::Cookie(..) => Kind::Cookies,
+        Test::Client(_) => Kind::Clients,
+        Test::TlsName(_) => Kind::TlsNames,
+    }
+}
+
+/// Whether both have the same conditions of one kind, in the same order.
+fn same_tests(old: &Entry, new: &Entry, of: Kind) -> bool {
+    let tests = |entry: &'_ Entry| -> Vec<Test> {
+        let conditions = entry
+            .rule
+            .conditions()
+            .iter()
+            .map(|condition| &condition.test);
+        conditions
+            .filter(|test| kind(test) == of)
+            .cloned()
+            .collect()
+    };
+    tests(old) == tests(new)
 }
 
 fn same_action(plans: Plans<'_>, old: &Action, new: &Action) -> bool {

@@ -1,10 +1,11 @@
 //! Every route and what became of it in one search.
 
-use portcullis_config::{HostPattern, PathPattern};
+use portcullis_config::PathPattern;
 
+use super::{conditions, precedence};
 use crate::facts::Facts;
 use crate::plan::Plan;
-use crate::route::{Entry, HeaderCondition, HeaderTest, Verdict, Witness};
+use crate::route::{Condition, Entry, Verdict, Witness};
 use crate::{ListenerId, RouteId};
 
 /// A route and what became of it.
@@ -18,6 +19,8 @@ pub struct Candidate {
     pub won: bool,
     /// Why it won or lost.
     pub reason: String,
+    /// The `file:line` of the condition that does not hold, where it is one of those beside host, path and methods.
+    pub condition_place: Option<String>,
 }
 
 /// What the search said about each route it looked at; the first word about a route is the best.
@@ -59,6 +62,9 @@ pub(super) fn all(plan: &Plan, listener: ListenerId, facts: &Facts<'_>) -> Vec<C
             place: route.place.to_string(),
             won: winner == Some(id),
             reason: judge.reason(id),
+            condition_place: judge
+                .condition(id)
+                .map(|condition| condition.place.to_string()),
         }
     });
     judged.collect()
@@ -82,10 +88,19 @@ impl Judge<'_> {
             Some((_, Verdict::Outranked)) => self.outranked(entry),
             Some((_, Verdict::Method)) => method_reason(entry, self.facts),
             Some((_, Verdict::NeedsPath)) => "has a path, and this request has none".to_owned(),
-            Some((_, Verdict::Header(index))) => match entry.rule.headers().get(*index) {
-                Some(condition) => header_reason(condition, self.facts),
-                None => "a header condition does not hold".to_owned(),
+            Some((_, Verdict::Condition(_))) => match self.condition(id) {
+                Some(condition) => conditions::unmet(condition, self.facts),
+                None => "a condition does not hold".to_owned(),
             },
+        }
+    }
+
+    /// The condition that a route lost by.
+    fn condition(&self, id: RouteId) -> Option<&Condition> {
+        let entry = self.facts.listener.router.entry(id)?;
+        match self.record.0.iter().find(|(route, _)| *route == id)? {
+            (_, Verdict::Condition(index)) => entry.rule.conditions().get(*index),
+            _ => None,
         }
     }
 
@@ -110,13 +125,18 @@ impl Judge<'_> {
 
     /// The search never came by: the host or the path must differ.
     fn not_considered(&self, entry: &Entry) -> String {
-        if host_of(entry, self.facts.host).is_none() {
+        if precedence::host_of(entry, self.facts.host).is_none() {
             let hosts: Vec<_> = entry.hosts.iter().map(|host| format!("`{host}`")).collect();
             return format!("host `{}` is not {}", self.facts.host, hosts.join(" or "));
+        }
+        if entry.path.is_some() && self.facts.path.first() != Some(&b'/') {
+            return "has a path, and this request has none".to_owned();
         }
         match &entry.path {
             Some(PathPattern::Exact(path)) => format!("path is not exactly `{path}`"),
             Some(PathPattern::Prefix(path)) => format!("path is not `{path}` nor below it"),
+            Some(PathPattern::Template(template)) => format!("path does not fit `{template}`"),
+            Some(PathPattern::Regex(regex)) => format!("path does not match `{regex}`"),
             None => "does not match".to_owned(),
         }
     }
@@ -130,59 +150,9 @@ impl Judge<'_> {
             .plan
             .route(winner.route)
             .map_or("?", |route| &route.name);
-        let host = self.facts.host;
-        let rule = if host_rank(entry, host) != host_rank(winner, host) {
-            let own = host_of(entry, host)
-                .flatten()
-                .map_or("any host".to_owned(), |pattern| format!("host `{pattern}`"));
-            format!("{own} is less specific")
-        } else if path_rank(entry) != path_rank(winner) {
-            format!("path {} is less specific", path_text(entry))
-        } else if entry.rule.methods().is_empty() != winner.rule.methods().is_empty() {
-            "it names no methods".to_owned()
-        } else if entry.rule.headers().len() != winner.rule.headers().len() {
-            "it has fewer header conditions".to_owned()
-        } else {
-            "it comes later in the file".to_owned()
-        };
+        let rule = precedence::lost_by(entry, winner, self.facts.host);
         format!("matches, but `{name}` comes first: {rule}")
     }
-}
-
-/// The most specific pattern of a route that matches: `None` if none does, an inner `None` for a route without hosts.
-fn host_of<'e>(entry: &'e Entry, host: &str) -> Option<Option<&'e HostPattern>> {
-    if entry.hosts.is_empty() {
-        return Some(None);
-    }
-    let asked = HostPattern::Exact(host.into());
-    let matching = entry.hosts.iter().filter(|pattern| pattern.covers(&asked));
-    matching.max_by_key(|pattern| rank(pattern)).map(Some)
-}
-
-fn rank(pattern: &HostPattern) -> usize {
-    match pattern {
-        HostPattern::Exact(_) => usize::MAX,
-        HostPattern::Wildcard(suffix) => suffix.len(),
-    }
-}
-
-fn host_rank(entry: &Entry, host: &str) -> usize {
-    host_of(entry, host).flatten().map_or(0, rank)
-}
-
-fn path_rank(entry: &Entry) -> usize {
-    match &entry.path {
-        None => 0,
-        Some(PathPattern::Prefix(path)) => path.trim_end_matches('/').len(),
-        Some(PathPattern::Exact(_)) => usize::MAX,
-    }
-}
-
-fn path_text(entry: &Entry) -> String {
-    entry
-        .path
-        .as_ref()
-        .map_or("`/`".to_owned(), |path| format!("`{path}`"))
 }
 
 fn method_reason(entry: &Entry, facts: &Facts<'_>) -> String {
@@ -190,21 +160,5 @@ fn method_reason(entry: &Entry, facts: &Facts<'_>) -> String {
     match entry.rule.methods() {
         [] => format!("{asked} is taken only by routes that name it"),
         methods => format!("method {asked} is not {}", methods.join(" or ")),
-    }
-}
-
-fn header_reason(condition: &HeaderCondition, facts: &Facts<'_>) -> String {
-    let name = &condition.name;
-    match &condition.test {
-        HeaderTest::Present => format!("header `{name}` is absent"),
-        HeaderTest::Absent => format!("header `{name}` is present"),
-        HeaderTest::Equals(wanted) => {
-            let wanted = String::from_utf8_lossy(wanted);
-            let found = facts.fields.first(name).map(String::from_utf8_lossy);
-            let found = found.map_or("absent".to_owned(), |found| {
-                format!("`{}`", found.escape_default())
-            });
-            format!("header `{name}` is {found}, not `{wanted}`")
-        }
     }
 }

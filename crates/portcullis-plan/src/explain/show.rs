@@ -62,11 +62,15 @@ fn candidates(f: &mut fmt::Formatter<'_>, candidates: &[Candidate]) -> fmt::Resu
     let (names, places) = (width(|c| &c.route), width(|c| &c.place));
     candidates.iter().try_for_each(|candidate| {
         let mark = if candidate.won { '*' } else { '-' };
-        writeln!(
+        write!(
             f,
             "  {mark} {:names$}  {:places$}  {}",
             candidate.route, candidate.place, candidate.reason
-        )
+        )?;
+        match &candidate.condition_place {
+            Some(place) => writeln!(f, " ({place})"),
+            None => writeln!(f),
+        }
     })
 }
 
@@ -119,7 +123,7 @@ impl Explanation {
     #[must_use]
     pub fn json(&self) -> Value {
         let candidates = self.candidates.iter().map(|candidate| {
-            json!({ "route": candidate.route, "place": candidate.place, "won": candidate.won, "reason": candidate.reason })
+            json!({ "route": candidate.route, "place": candidate.place, "won": candidate.won, "reason": candidate.reason, "condition_place": candidate.condition_place })
         });
         json!({
             "request": self.request,

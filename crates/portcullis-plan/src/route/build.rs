@@ -1,76 +1,134 @@
-//! Makes a router: every host its root of paths, every path its candidates in order.
+//! Makes a router: every priority its table, every host its root of paths, every path its candidates in order.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use portcullis_config::{HostPattern, PathPattern};
+use portcullis_config::{HostMatch, HostPattern, PathPattern, Regex};
 
 use super::edges::EdgesBuilder;
 use super::paths::PathsBuilder;
 use super::tree::TreeBuilder;
-use super::{Candidate, Entry, HOSTS, Router, Wildcard, id};
+use super::{Candidate, Entry, HOSTS, RegexHosts, Router, Table, Wildcard, id};
 use crate::plan::ExchangeTimeouts;
+use crate::regexes::Regexes;
 
-#[derive(Default)]
-pub(super) struct Builder {
-    hosts: EdgesBuilder,
-    wildcards: TreeBuilder<Wildcard>,
-    any: Option<u32>,
-    paths: PathsBuilder,
-    timeouts: Vec<ExchangeTimeouts>,
-    timeouts_index: HashMap<ExchangeTimeouts, u32>,
-}
-
-impl Builder {
-    pub(super) fn build(mut self, entries: Vec<Entry>) -> Router {
-        for (index, entry) in entries.iter().enumerate() {
-            self.add(index, entry);
-        }
-        let rank = |candidate: &Candidate| {
-            entries
-                .get(candidate.entry as usize)
-                .map(|entry| entry.rule.rank())
-        };
-        let paths = self.paths.freeze(|list| {
-            list.sort_by_key(rank);
-            list.dedup_by_key(|candidate| candidate.entry);
-        });
-        Router {
-            exact: self.hosts.freeze(|root| root),
-            wildcards: self
-                .wildcards
-                .freeze(|wildcard| wildcard, |wildcard| wildcard.root.is_some()),
-            any: self.any,
-            paths,
-            entries: entries.into(),
-            timeouts: self.timeouts.into(),
-        }
-    }
-
-    fn add(&mut self, index: usize, entry: &Entry) {
+/// The router over the entries of one listener, in file order.
+pub(super) fn router(entries: Vec<Entry>) -> Router {
+    let mut timeouts = TimeoutsBuilder::default();
+    let order = Order::of(&entries);
+    let mut tables: BTreeMap<Reverse<i32>, TableBuilder> = BTreeMap::new();
+    for (index, entry) in entries.iter().enumerate() {
         let candidate = Candidate {
             route: entry.route,
             entry: id(index),
-            timeouts: self.timeouts_of(&entry.timeouts),
+            timeouts: timeouts.number(&entry.timeouts),
             unconditional: entry.rule.is_unconditional(),
             any_path: entry.path.is_none(),
             last: false,
         };
+        let table = tables.entry(Reverse(entry.priority)).or_default();
+        table.add(&order, entry, candidate);
+    }
+    let tables = tables.into_values().map(|table| table.freeze(&entries));
+    Router {
+        tables: tables.collect(),
+        timeouts: timeouts.all.into(),
+        entries: entries.into(),
+    }
+}
+
+/// Where each expression comes first among those of hosts and those of paths.
+struct Order<'e> {
+    hosts: HashMap<&'e str, usize>,
+    paths: HashMap<&'e str, usize>,
+}
+
+impl<'e> Order<'e> {
+    fn of(entries: &'e [Entry]) -> Self {
+        let mut order = Self {
+            hosts: HashMap::new(),
+            paths: HashMap::new(),
+        };
+        for entry in entries {
+            for host in &entry.hosts {
+                if let HostMatch::Regex(regex) = host {
+                    let next = order.hosts.len();
+                    order.hosts.entry(regex.as_str()).or_insert(next);
+                }
+            }
+            if let Some(PathPattern::Regex(regex)) = &entry.path {
+                let next = order.paths.len();
+                order.paths.entry(regex.as_str()).or_insert(next);
+            }
+        }
+        order
+    }
+
+    fn host(&self, regex: &Regex) -> usize {
+        self.hosts
+            .get(regex.as_str())
+            .copied()
+            .unwrap_or(usize::MAX)
+    }
+
+    fn path(&self, regex: &Regex) -> usize {
+        self.paths
+            .get(regex.as_str())
+            .copied()
+            .unwrap_or(usize::MAX)
+    }
+}
+
+/// Few distinct sets of deadlines stand behind many routes.
+#[derive(Default)]
+struct TimeoutsBuilder {
+    all: Vec<ExchangeTimeouts>,
+    index: HashMap<ExchangeTimeouts, u32>,
+}
+
+impl TimeoutsBuilder {
+    fn number(&mut self, timeouts: &ExchangeTimeouts) -> u32 {
+        if let Some(&known) = self.index.get(timeouts) {
+            return known;
+        }
+        let new = id(self.all.len());
+        self.all.push(timeouts.clone());
+        self.index.insert(timeouts.clone(), new);
+        new
+    }
+}
+
+/// The routes of one priority while they are gathered.
+#[derive(Default)]
+struct TableBuilder {
+    hosts: EdgesBuilder,
+    wildcards: TreeBuilder<Wildcard>,
+    /// By the place of the expression: the expression, and the root of its paths.
+    regexes: BTreeMap<usize, (Regex, u32)>,
+    any: Option<u32>,
+    paths: PathsBuilder,
+}
+
+impl TableBuilder {
+    fn add(&mut self, order: &Order<'_>, entry: &Entry, candidate: Candidate) {
         if entry.hosts.is_empty() {
             let root = *self.any.get_or_insert_with(|| self.paths.root());
-            self.add_path(root, entry.path.as_ref(), candidate);
+            self.add_path(order, root, entry.path.as_ref(), candidate);
         }
         for host in &entry.hosts {
-            let root = self.host_root(host);
-            self.add_path(root, entry.path.as_ref(), candidate);
+            let root = self.host_root(order, host);
+            self.add_path(order, root, entry.path.as_ref(), candidate);
         }
     }
 
-    fn host_root(&mut self, host: &HostPattern) -> u32 {
+    fn host_root(&mut self, order: &Order<'_>, host: &HostMatch) -> u32 {
         match host {
-            HostPattern::Exact(name) => self
-                .hosts
-                .entry(HOSTS, name.as_bytes(), || self.paths.root()),
-            HostPattern::Wildcard(suffix) => {
+            HostMatch::Name(HostPattern::Exact(name)) => {
+                self.hosts
+                    .entry(HOSTS, name.as_bytes(), || self.paths.root())
+            }
+            HostMatch::Name(HostPattern::Wildcard(suffix)) => {
                 let labels = suffix.as_bytes().rsplit(|&byte| byte == b'.');
                 let node = self.wildcards.first_root();
                 let node = labels.fold(node, |node, label| self.wildcards.child(node, label));
@@ -81,28 +139,66 @@ impl Builder {
                     .root
                     .get_or_insert_with(|| paths.root())
             }
+            HostMatch::Regex(regex) => {
+                let paths = &mut self.paths;
+                let place = order.host(regex);
+                let make = || (regex.clone(), paths.root());
+                self.regexes.entry(place).or_insert_with(make).1
+            }
         }
     }
 
-    fn add_path(&mut self, root: u32, path: Option<&PathPattern>, candidate: Candidate) {
+    fn add_path(
+        &mut self,
+        order: &Order<'_>,
+        root: u32,
+        path: Option<&PathPattern>,
+        candidate: Candidate,
+    ) {
         match path {
             Some(PathPattern::Exact(path)) => self.paths.add_exact(root, path, candidate),
             Some(PathPattern::Prefix(prefix)) => {
                 let prefix = prefix.trim_end_matches('/');
                 self.paths.add_prefix(root, prefix, candidate);
             }
+            Some(PathPattern::Template(template)) => {
+                self.paths.add_template(root, template, candidate);
+            }
+            Some(PathPattern::Regex(regex)) => {
+                self.paths
+                    .add_regex(root, order.path(regex), regex, candidate);
+            }
             None => self.paths.add_prefix(root, "", candidate),
         }
     }
 
-    /// Few distinct sets of deadlines stand behind many routes.
-    fn timeouts_of(&mut self, timeouts: &ExchangeTimeouts) -> u32 {
-        if let Some(&known) = self.timeouts_index.get(timeouts) {
-            return known;
+    fn freeze(self, entries: &[Entry]) -> Table {
+        let rank = |candidate: &Candidate| {
+            entries
+                .get(candidate.entry as usize)
+                .map(|entry| entry.rule.rank())
+        };
+        let paths = self.paths.freeze(|list| {
+            if list.len() > 1 {
+                list.sort_by_cached_key(rank);
+                list.dedup_by_key(|candidate| candidate.entry);
+            }
+        });
+        let set = Regexes::new(self.regexes.values().map(|(regex, _)| regex));
+        let regexes = set
+            .filter(|_| !self.regexes.is_empty())
+            .map(|set| RegexHosts {
+                set: Arc::new(set),
+                roots: self.regexes.values().map(|(_, root)| *root).collect(),
+            });
+        Table {
+            exact: self.hosts.freeze(|root| root),
+            wildcards: self
+                .wildcards
+                .freeze(|wildcard| wildcard, |wildcard| wildcard.root.is_some()),
+            regexes,
+            any: self.any,
+            paths,
         }
-        let new = id(self.timeouts.len());
-        self.timeouts.push(timeouts.clone());
-        self.timeouts_index.insert(timeouts.clone(), new);
-        new
     }
 }

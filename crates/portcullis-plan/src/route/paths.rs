@@ -1,12 +1,18 @@
-//! The paths of all hosts: each host has a root, each root its exact paths and prefixes.
+//! The paths of all hosts: each host has a root, each root its exact paths, templates, expressions and prefixes.
 //!
 //! A root knows at which depths it has prefixes, so a request asks only for those, from the longest on:
-//! most hosts have one or two. Everything lies in one map, so the cost does not grow with the number of paths.
+//! most hosts have one or two. Everything lies in one map, so the cost does not grow with the number of paths. The expressions
+//! of one root are one automaton.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use portcullis_config::{PathTemplate, Regex};
 
 use super::edges::{Edges, EdgesBuilder};
-use super::{Candidate, id};
+use super::templates::{Templates, TemplatesBuilder};
+use super::{Candidate, NONE, id};
+use crate::regexes::Regexes;
 
 /// The frozen paths.
 #[derive(Debug, Default)]
@@ -15,19 +21,31 @@ pub(super) struct Paths {
     edges: Edges,
     roots: Box<[Root]>,
     candidates: Box<[Candidate]>,
+    specials: Box<[Special]>,
+    templates: Templates,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Root {
-    /// Bit `n`: there are prefixes of `n` segments; bit 63: of that many or more.
+    /// Bit `n`: there are prefixes of `n` segments; bit 63: of that many or more; bit 0: there are exact paths.
     depths: u64,
     /// Where the candidates for every path begin; `NONE` for none.
     all: u32,
-    /// Whether there are exact paths.
-    exact: bool,
+    /// Which of the specials has its templates and expressions; `NONE` for none.
+    special: u32,
 }
 
-const NONE: u32 = u32::MAX;
+/// The templates and expressions of one root; most have none.
+#[derive(Debug)]
+struct Special {
+    /// The tree of its templates; `NONE` for none.
+    templates: u32,
+    /// Its expressions in the order of the files, the same ones shared with other roots; and where the candidates of each begin.
+    regexes: Option<(Arc<Regexes>, Box<[u32]>)>,
+}
+
+/// There are exact paths.
+const EXACT: u64 = 1;
 
 impl Paths {
     /// Gives `visit` the candidates for `path` under `root`, from the most specific path on, until it says `true`.
@@ -42,14 +60,41 @@ impl Paths {
         let Some(found) = self.roots.get(root as usize) else {
             return false;
         };
-        if found.exact
+        if found.depths & EXACT != 0
             && let Some(first) = self.edges.find(exact_key(root), path)
             && visit(self.list(first))
         {
             return true;
         }
-        found.depths != 0 && self.prefixes(root, found.depths, path, &mut visit)
+        if found.special != NONE && self.special(found.special, path, &mut visit) {
+            return true;
+        }
+        found.depths & !EXACT != 0 && self.prefixes(root, found.depths, path, &mut visit)
             || found.all != NONE && visit(self.list(found.all))
+    }
+
+    #[cold]
+    fn special(
+        &self,
+        special: u32,
+        path: &[u8],
+        visit: &mut impl FnMut(&[Candidate]) -> bool,
+    ) -> bool {
+        let Some(special) = self.specials.get(special as usize) else {
+            return false;
+        };
+        if path.first() != Some(&b'/') {
+            return false;
+        }
+        let mut visit = |first| visit(self.list(first));
+        if special.templates != NONE && self.templates.visit(special.templates, path, &mut visit) {
+            return true;
+        }
+        special.regexes.as_ref().is_some_and(|(regexes, firsts)| {
+            regexes.any(path, |number| {
+                firsts.get(number).is_some_and(|&first| visit(first))
+            })
+        })
     }
 
     fn prefixes(
@@ -113,6 +158,16 @@ pub(super) struct PathsBuilder {
     lists: Vec<Vec<Candidate>>,
     /// The list of each root for every path.
     all: HashMap<u32, usize>,
+    templates: TemplatesBuilder,
+    specials: BTreeMap<u32, SpecialBuilder>,
+}
+
+/// The templates and expressions of one root while they grow.
+#[derive(Default)]
+struct SpecialBuilder {
+    templates: Option<u32>,
+    /// By the place of an expression among all of the listener: the expression, and its list.
+    regexes: BTreeMap<usize, (Regex, u32)>,
 }
 
 impl PathsBuilder {
@@ -121,7 +176,7 @@ impl PathsBuilder {
         self.roots.push(Root {
             depths: 0,
             all: NONE,
-            exact: false,
+            special: NONE,
         });
         id(self.roots.len() - 1)
     }
@@ -129,7 +184,7 @@ impl PathsBuilder {
     /// Adds a candidate for one path alone.
     pub(super) fn add_exact(&mut self, root: u32, path: &str, candidate: Candidate) {
         if let Some(root) = self.roots.get_mut(root as usize) {
-            root.exact = true;
+            root.depths |= EXACT;
         }
         self.push(exact_key(root), path, candidate);
     }
@@ -145,6 +200,40 @@ impl PathsBuilder {
             root.depths |= depth_bit(depth(prefix.as_bytes()));
         }
         self.push(prefix_key(root), prefix, candidate);
+    }
+
+    /// Adds a candidate for the paths of a template.
+    pub(super) fn add_template(
+        &mut self,
+        root: u32,
+        template: &PathTemplate,
+        candidate: Candidate,
+    ) {
+        let special = self.specials.entry(root).or_default();
+        let tree = *special
+            .templates
+            .get_or_insert_with(|| self.templates.root());
+        let fresh = id(self.lists.len());
+        let list = self.templates.list(tree, template.segments(), || fresh);
+        self.push_to(list as usize, candidate);
+    }
+
+    /// Adds a candidate for the paths that an expression matches; `place` is that of the expression among all of the listener.
+    pub(super) fn add_regex(
+        &mut self,
+        root: u32,
+        place: usize,
+        regex: &Regex,
+        candidate: Candidate,
+    ) {
+        let fresh = id(self.lists.len());
+        let special = self.specials.entry(root).or_default();
+        let (_, list) = special
+            .regexes
+            .entry(place)
+            .or_insert_with(|| (regex.clone(), fresh));
+        let list = *list as usize;
+        self.push_to(list, candidate);
     }
 
     fn push(&mut self, parent: u32, path: &str, candidate: Candidate) {
@@ -175,14 +264,49 @@ impl PathsBuilder {
             begins.push(id(candidates.len()));
             candidates.append(&mut list);
         }
-        let begin = |list: usize| begins.get(list).copied().unwrap_or(NONE);
+        let begin = |list: u32| begins.get(list as usize).copied().unwrap_or(NONE);
         for (index, root) in self.roots.iter_mut().enumerate() {
-            root.all = self.all.get(&id(index)).map_or(NONE, |&list| begin(list));
+            root.all = self
+                .all
+                .get(&id(index))
+                .map_or(NONE, |&list| begin(id(list)));
         }
+        let specials = freeze_specials(self.specials, &mut self.roots, begin);
         Paths {
-            edges: self.edges.freeze(|list| begin(list as usize)),
+            edges: self.edges.freeze(begin),
             roots: self.roots.into(),
             candidates: candidates.into(),
+            specials,
+            templates: self.templates.freeze(begin),
         }
     }
+}
+
+/// The specials of all roots; equal sets of expressions become one automaton.
+fn freeze_specials(
+    specials: BTreeMap<u32, SpecialBuilder>,
+    roots: &mut [Root],
+    begin: impl Fn(u32) -> u32,
+) -> Box<[Special]> {
+    let mut sets: HashMap<Vec<usize>, Option<Arc<Regexes>>> = HashMap::new();
+    let mut frozen = Vec::with_capacity(specials.len());
+    for (root, special) in specials {
+        if let Some(root) = roots.get_mut(root as usize) {
+            root.special = id(frozen.len());
+        }
+        let places: Vec<usize> = special.regexes.keys().copied().collect();
+        let set = sets.entry(places).or_insert_with(|| {
+            let regexes = special.regexes.values().map(|(regex, _)| regex);
+            (!special.regexes.is_empty())
+                .then(|| Regexes::new(regexes))
+                .flatten()
+                .map(Arc::new)
+        });
+        let firsts = special.regexes.values().map(|(_, list)| begin(*list));
+        frozen.push(Special {
+            templates: special.templates.unwrap_or(NONE),
+            regexes: set.as_ref().map(|set| (Arc::clone(set), firsts.collect())),
+        });
+    }
+    frozen.into()
 }

@@ -2,42 +2,26 @@
 
 use std::cmp::Reverse;
 
-use crate::facts::Fields;
+use super::condition::{Condition, Test};
+use crate::facts::Facts;
 
-/// Methods and header conditions of a route.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Methods and further conditions of a route; all must hold.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rule {
     methods: Box<[Box<str>]>,
-    headers: Box<[HeaderCondition]>,
+    conditions: Box<[Condition]>,
 }
 
-/// A condition on the fields of one name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderCondition {
-    /// Lower-case name.
-    pub name: Box<str>,
-    /// What must hold.
-    pub test: HeaderTest,
-}
-
-/// What must hold of the fields of one name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderTest {
-    /// There is one.
-    Present,
-    /// There is none.
-    Absent,
-    /// There is one, and every one has exactly this value: a second line cannot smuggle in another.
-    Equals(Box<[u8]>),
-}
+/// How specific a rule is; the smaller comes first.
+pub(super) type Rank = (Reverse<bool>, [Reverse<usize>; 4]);
 
 impl Rule {
-    /// The rule of a route that takes `methods` (all but CONNECT and TRACE if empty) and demands `headers`.
+    /// The rule of a route that takes `methods` (all but CONNECT and TRACE if empty) under `conditions`.
     #[must_use]
-    pub fn new(methods: Vec<Box<str>>, headers: Vec<HeaderCondition>) -> Self {
+    pub fn new(methods: Vec<Box<str>>, conditions: Vec<Condition>) -> Self {
         Self {
             methods: methods.into(),
-            headers: headers.into(),
+            conditions: conditions.into(),
         }
     }
 
@@ -47,16 +31,16 @@ impl Rule {
         &self.methods
     }
 
-    /// Its header conditions.
+    /// Its other conditions.
     #[must_use]
-    pub fn headers(&self) -> &[HeaderCondition] {
-        &self.headers
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
     }
 
     /// Whether it takes every request, but for CONNECT and TRACE.
     #[must_use]
     pub fn is_unconditional(&self) -> bool {
-        self.methods.is_empty() && self.headers.is_empty()
+        self.methods.is_empty() && self.conditions.is_empty()
     }
 
     /// Whether it takes `method`; CONNECT and TRACE only where they are named.
@@ -68,38 +52,35 @@ impl Rule {
         self.methods.iter().any(|named| named.as_bytes() == method)
     }
 
-    /// The first header condition that does not hold.
+    /// The first condition that does not hold.
     #[must_use]
-    pub fn failed_header(&self, fields: &dyn Fields) -> Option<usize> {
-        self.headers
+    pub fn failed(&self, facts: &Facts<'_>) -> Option<usize> {
+        self.conditions
             .iter()
-            .position(|condition| !condition.holds(fields))
+            .position(|condition| !condition.holds(facts))
     }
 
-    /// Smaller comes first: named methods, then more header conditions.
-    pub(super) fn rank(&self) -> (Reverse<bool>, Reverse<usize>) {
+    /// How many conditions on headers, parameters, cookies and other things there are.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 4] {
+        let mut counts = [0; 4];
+        for condition in &self.conditions {
+            let [headers, parameters, cookies, others] = &mut counts;
+            *match condition.test {
+                Test::Header(..) => headers,
+                Test::Parameter(..) => parameters,
+                Test::Cookie(..) => cookies,
+                _ => others,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Named methods first, then more conditions on headers, then on parameters, cookies and other things.
+    pub(super) fn rank(&self) -> Rank {
         (
             Reverse(!self.methods.is_empty()),
-            Reverse(self.headers.len()),
+            self.counts().map(Reverse),
         )
-    }
-}
-
-impl HeaderCondition {
-    /// Whether it holds for these fields.
-    #[must_use]
-    pub fn holds(&self, fields: &dyn Fields) -> bool {
-        match &self.test {
-            HeaderTest::Present => fields.first(&self.name).is_some(),
-            HeaderTest::Absent => fields.first(&self.name).is_none(),
-            HeaderTest::Equals(wanted) => {
-                let (mut any, mut all) = (false, true);
-                fields.each(&self.name, &mut |value| {
-                    any = true;
-                    all &= *value == **wanted;
-                });
-                any && all
-            }
-        }
     }
 }

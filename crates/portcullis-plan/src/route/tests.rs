@@ -5,12 +5,13 @@ use super::*;
 use crate::facts::Fields;
 use crate::fixture::{TestFields, entry, facts, listener};
 use crate::plan::Listener;
+use portcullis_config::HostPattern;
 use proptest::prelude::*;
 
-fn rule(methods: &[&str], headers: &[(&str, HeaderTest)]) -> Rule {
-    let headers = headers.iter().map(|(name, test)| HeaderCondition {
-        name: (*name).into(),
-        test: test.clone(),
+fn rule(methods: &[&str], headers: &[(&str, ValueTest)]) -> Rule {
+    let headers = headers.iter().map(|(name, test)| Condition {
+        test: Test::Header((*name).into(), test.clone()),
+        place: "a:1".into(),
     });
     Rule::new(
         methods.iter().map(|&method| method.into()).collect(),
@@ -18,8 +19,8 @@ fn rule(methods: &[&str], headers: &[(&str, HeaderTest)]) -> Rule {
     )
 }
 
-fn equals(value: &str) -> HeaderTest {
-    HeaderTest::Equals(value.as_bytes().into())
+fn equals(value: &str) -> ValueTest {
+    ValueTest::Equals(value.as_bytes().into())
 }
 
 fn ask(
@@ -127,13 +128,10 @@ fn conditions_break_ties_then_file_order() {
     };
     let listener = listener(vec![
         with(0, rule(&[], &[])),
-        with(1, rule(&[], &[("a", HeaderTest::Present)])),
+        with(1, rule(&[], &[("a", ValueTest::Present)])),
         with(
             2,
-            rule(
-                &[],
-                &[("a", HeaderTest::Present), ("b", HeaderTest::Absent)],
-            ),
+            rule(&[], &[("a", ValueTest::Present), ("b", ValueTest::Absent)]),
         ),
         with(3, rule(&["GET"], &[])),
         with(4, rule(&["GET", "PUT"], &[])),
@@ -162,6 +160,165 @@ fn conditions_break_ties_then_file_order() {
         Ok(1)
     );
     assert_eq!(ask(&listener, "POST", "h", "/", &()), Ok(0));
+}
+
+fn matching(index: usize, hosts: &[&str], path: PathPattern) -> Entry {
+    let host = |text: &&str| match text.strip_prefix('~') {
+        Some(regex) => HostMatch::regex(regex).unwrap(),
+        None => HostMatch::Name(text.parse().unwrap()),
+    };
+    Entry {
+        path: Some(path),
+        hosts: hosts.iter().map(host).collect(),
+        ..entry(index, &[], "")
+    }
+}
+
+fn template(text: &str) -> PathPattern {
+    PathPattern::template(text).unwrap()
+}
+
+fn regex(text: &str) -> PathPattern {
+    PathPattern::regex(text).unwrap()
+}
+
+fn prefix(text: &str) -> PathPattern {
+    PathPattern::prefix(text).unwrap()
+}
+
+#[test]
+fn exact_beats_template_beats_expression_beats_prefix() {
+    let listener = listener(vec![
+        entry(0, &[], "/users"),
+        matching(1, &[], regex("/users/.*")),
+        matching(2, &[], template("/users/{id}")),
+        entry(3, &[], "=/users/me"),
+        matching(4, &[], regex("/users/[0-9]+/x")),
+    ]);
+    for (path, expected) in [
+        ("/users/me", 3),
+        ("/users/7", 2),
+        ("/users/7/", 1),
+        ("/users/7/x", 1),
+        ("/users", 0),
+    ] {
+        assert_eq!(
+            get(&listener, "h", path),
+            Some(expected),
+            "{path}: the first expression of the file wins"
+        );
+    }
+}
+
+#[test]
+fn templates_are_told_apart_segment_by_segment() {
+    let listener = listener(vec![
+        matching(0, &[], template("/{all...}")),
+        matching(1, &[], template("/{a}/{b}")),
+        matching(2, &[], template("/{a}/x")),
+        matching(3, &[], template("/u/{rest...}")),
+        matching(4, &[], template("/u/{b}/y")),
+    ]);
+    for (path, expected) in [
+        ("/u/x", 3),
+        ("/u/x/y", 4),
+        ("/u/x/z", 3),
+        ("/u/", 3),
+        ("/u", 0),
+        ("/v/x", 2),
+        ("/v/w", 1),
+        ("/v/w/", 0),
+        ("/", 0),
+    ] {
+        assert_eq!(get(&listener, "h", path), Some(expected), "{path}");
+    }
+    assert_eq!(
+        ask(&listener, "OPTIONS", "h", "*", &()),
+        Err(false),
+        "no path, no template"
+    );
+}
+
+#[test]
+fn expressions_of_hosts_come_after_wildcards_in_the_order_of_the_file() {
+    let listener = listener(vec![
+        matching(0, &["~.*"], prefix("/")),
+        matching(1, &["~shop-[0-9]+"], prefix("/deep/er")),
+        matching(2, &["*.x"], prefix("/")),
+        entry(3, &[], "/any"),
+    ]);
+    assert_eq!(get(&listener, "a.x", "/"), Some(2));
+    assert_eq!(
+        get(&listener, "shop-1", "/deep/er"),
+        Some(0),
+        "the host comes before the path"
+    );
+    assert_eq!(
+        get(&listener, "", "/any"),
+        Some(3),
+        "without a host no expression matches"
+    );
+}
+
+#[test]
+fn priority_comes_before_everything_else() {
+    let with = |index, priority, hosts: &[&str], path| Entry {
+        priority,
+        ..entry(index, hosts, path)
+    };
+    let listener = listener(vec![
+        with(0, 0, &["a"], "=/x"),
+        with(1, 5, &[], "/x"),
+        with(2, -1, &["a"], "=/y"),
+        with(3, 0, &[], ""),
+    ]);
+    assert_eq!(get(&listener, "a", "/x"), Some(1));
+    assert_eq!(get(&listener, "a", "/y"), Some(3));
+}
+
+#[test]
+fn conditions_of_every_kind_hold_or_not() {
+    let one = |test| Entry {
+        rule: Rule::new(
+            Vec::new(),
+            vec![Condition {
+                test,
+                place: "a:1".into(),
+            }],
+        ),
+        ..entry(0, &[], "/")
+    };
+    let holds = |test: &Test, change: &dyn Fn(&mut Facts<'_>)| {
+        let listener = listener(vec![one(test.clone())]);
+        let fields = TestFields::new(&[("cookie", "a=1; b=2"), ("cookie", "b=3")]);
+        let mut facts = facts(&listener, "h", "/", &fields);
+        facts.query = Some(b"a=1&b=x%20y&b=x+y&c");
+        change(&mut facts);
+        matches!(listener.router.find(&facts, &mut ()), Found::Route(..))
+    };
+    let matches_regex =
+        |text: &str| ValueTest::Matches(Arc::new(Regexes::new([&text.parse().unwrap()]).unwrap()));
+    let asked = |test: &Test| holds(test, &|_| {});
+    let parameter = |name: &str, test| asked(&Test::Parameter(name.into(), test));
+    assert!(
+        parameter("a", equals("1")) && parameter("b", equals("x y")) && parameter("c", equals(""))
+    );
+    assert!(parameter("c", ValueTest::Present) && parameter("d", ValueTest::Absent));
+    assert!(parameter("b", matches_regex("x .")) && !parameter("b", matches_regex("x")));
+    assert!(!parameter("a", ValueTest::Absent) && !parameter("d", equals("")));
+    let cookie = |name: &str, test| asked(&Test::Cookie(name.into(), test));
+    assert!(cookie("a", equals("1")) && cookie("b", matches_regex("[23]")));
+    assert!(!cookie("b", equals("2")), "each of them must be equal");
+    assert!(cookie("c", ValueTest::Absent) && !cookie("a", ValueTest::Absent));
+    let client = Test::Client(crate::Networks::new(["10.0.0.0/8".parse().unwrap()], true));
+    assert!(holds(&client, &|facts| facts.client = Some([10, 1, 2, 3].into())));
+    assert!(!holds(&client, &|facts| facts.client = Some([11, 1, 2, 3].into())));
+    assert!(
+        holds(&client, &|facts| facts.client = None),
+        "on a Unix socket"
+    );
+    let name = Test::TlsName(["*.a.test".parse().unwrap()].into());
+    assert!(!asked(&name), "there is no TLS");
 }
 
 #[test]
@@ -243,7 +400,7 @@ fn other_methods_are_told_from_nothing() {
             ..entry(0, &[], "/a")
         },
         Entry {
-            rule: rule(&["PUT"], &[("x", HeaderTest::Present)]),
+            rule: rule(&["PUT"], &[("x", ValueTest::Present)]),
             ..entry(1, &[], "/a")
         },
         Entry {
@@ -308,10 +465,7 @@ fn a_witness_hears_why_each_candidate_lost() {
             ..entry(1, &["h"], "/a")
         },
         Entry {
-            rule: rule(
-                &[],
-                &[("x", HeaderTest::Absent), ("y", HeaderTest::Present)],
-            ),
+            rule: rule(&[], &[("x", ValueTest::Absent), ("y", ValueTest::Present)]),
             ..entry(2, &["h"], "/a")
         },
         entry(3, &["h"], "/a"),
@@ -324,7 +478,7 @@ fn a_witness_hears_why_each_candidate_lost() {
     assert!(matches!(found, Found::Route(route, _) if route.index() == 3));
     let expected = [
         (1, Verdict::Method),
-        (2, Verdict::Header(1)),
+        (2, Verdict::Condition(1)),
         (3, Verdict::Won),
         (0, Verdict::Outranked),
     ];
@@ -338,10 +492,11 @@ fn naive(entries: &[Entry], host: &str, path: &str) -> Option<usize> {
             return Some(0);
         }
         let ranks = entry.hosts.iter().filter_map(|pattern| match pattern {
-            HostPattern::Exact(name) => (**name == *host).then_some(usize::MAX),
-            HostPattern::Wildcard(suffix) => host
+            HostMatch::Name(HostPattern::Exact(name)) => (**name == *host).then_some(usize::MAX),
+            HostMatch::Name(HostPattern::Wildcard(suffix)) => host
                 .ends_with(&format!(".{suffix}"))
                 .then_some(suffix.len()),
+            HostMatch::Regex(_) => None,
         });
         ranks.max()
     };
@@ -353,6 +508,7 @@ fn naive(entries: &[Entry], host: &str, path: &str) -> Option<usize> {
             let below = path == prefix || path.starts_with(&format!("{prefix}/"));
             below.then_some(prefix.len())
         }
+        Some(PathPattern::Template(_) | PathPattern::Regex(_)) => None,
     };
     let ranked = entries.iter().filter_map(|entry| {
         let rank = (
