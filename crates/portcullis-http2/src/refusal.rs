@@ -70,6 +70,7 @@ refusals! {
     StreamClosed Connection STREAM_CLOSED "h2-stream-closed" "RFC 9113 5.1" "a header block came for a stream that had ended";
     StreamEnded Stream STREAM_CLOSED "h2-stream-ended" "RFC 9113 5.1" "a frame came for a stream whose sender had ended it";
     HeaderBlockBroken Connection PROTOCOL_ERROR "h2-header-block-broken" "RFC 9113 6.2" "another frame came within a header block, or CONTINUATION outside of one";
+    SelfDependency Connection PROTOCOL_ERROR "h2-self-dependency" "RFC 7540 5.3.1" "a stream is said to depend on itself";
     PushPromise Connection PROTOCOL_ERROR "h2-push-promise" "RFC 9113 8.4" "a PUSH_PROMISE came, which no client may send and we told servers not to";
     SettingInvalid Connection PROTOCOL_ERROR "h2-setting-invalid" "RFC 9113 6.5.2" "a setting has a value that it may not have";
     SettingWindow Connection FLOW_CONTROL_ERROR "h2-setting-window" "RFC 9113 6.5.2" "the initial window is set over 2^31 - 1";

@@ -43,7 +43,7 @@ impl Default for Settings {
 }
 
 /// How often something is borne: `burst` at once, and `per_second` in the long run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Allowance {
     /// How many at once.
     pub burst: u32,
