@@ -32,7 +32,7 @@ fn the_demo_serves_over_tls_and_plain() {
         (curl(&[&url]).code == 0).then_some(())
     });
     let page = curl(&["-i", &url]);
-    assert!(page.out.starts_with("HTTP/1.1 200"), "{}", page.out);
+    assert!(page.out.starts_with("HTTP/2 200"), "{}", page.out);
     let plain = curl(&["-i", &format!("http://localhost:{http}/")]);
     assert!(
         plain.out.starts_with("HTTP/1.1 200") || plain.out.starts_with("HTTP/1.1 308"),

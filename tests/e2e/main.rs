@@ -17,6 +17,7 @@ mod examples;
 mod forward;
 mod forwarded;
 mod health;
+mod http2;
 mod keep_alive;
 mod logs;
 mod metrics;

@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(listener["required"], json!(["bind"]));
         assert_eq!(
             listener["properties"]["protocols"]["default"],
-            json!(["http/1.1"])
+            json!(["h2", "http/1.1"])
         );
     }
 }

@@ -28,7 +28,7 @@ pub use render::{render, to_json};
 pub use schema::{
     AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Case, Certificate,
     ClientAddress, ClientAuth, ClientAuthMode, CookieMatch, Errors, EscapePolicy, Expect, FileMode,
-    ForwardedHeaders, Global, HeaderEdits, HeaderMatch, Health, Hsts, Limits, Listener,
+    ForwardedHeaders, Global, HeaderEdits, HeaderMatch, Health, Hsts, Http2, Limits, Listener,
     ListenerTimeouts, LoadedFile, Log, LogLevel, LogTarget, Origin, PathChange, PathParameters,
     Paths, Pool, Protocol, ProxyProtocol, ProxyVersion, QueryEdits, QueryMatch, RateKey, RateLimit,
     Redirect, RedirectHttps, RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond,

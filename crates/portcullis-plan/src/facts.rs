@@ -89,7 +89,7 @@ pub struct Facts<'a> {
     pub scheme: Scheme,
     /// The handshake, for TLS connections.
     pub tls: Option<&'a TlsFacts>,
-    /// `HTTP/1.0` or `HTTP/1.1`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
     pub version: &'static str,
     /// The method.
     pub method: &'a [u8],

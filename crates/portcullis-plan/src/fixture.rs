@@ -91,6 +91,9 @@ pub(crate) fn listener(entries: Vec<Entry>) -> Listener {
         max_connections: 100,
         tls: None,
         proxy_protocol: None,
+        http1: true,
+        http2: None,
+        prefers_http1: false,
         trusted_proxies: Networks::default(),
         limits: HttpLimits {
             head: 32 << 10,

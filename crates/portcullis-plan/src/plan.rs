@@ -144,6 +144,12 @@ pub struct Listener {
     pub tls: Option<Tls>,
     /// Peers that must start with a PROXY protocol header; others must not.
     pub proxy_protocol: Option<Networks>,
+    /// Whether HTTP/1 is served.
+    pub http1: bool,
+    /// Bounds of HTTP/2; `None` does not serve it.
+    pub http2: Option<Http2>,
+    /// Whether a TLS client that speaks both is given HTTP/1.
+    pub prefers_http1: bool,
     /// Peers whose forwarding fields are believed.
     pub trusted_proxies: Networks,
     /// Sizes and counts.
@@ -191,6 +197,19 @@ pub enum Bind {
         /// Its permission bits.
         mode: u32,
     },
+}
+
+/// Bounds of a listener's HTTP/2 connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Http2 {
+    /// Requests open at once on a connection.
+    pub max_streams: u32,
+    /// Bytes of a request body that are held for a slower server.
+    pub stream_window: u32,
+    /// The same for all requests of a connection.
+    pub connection_window: u32,
+    /// Whether clients may ask for tunnels (RFC 8441).
+    pub extended_connect: bool,
 }
 
 /// Sizes and counts of a listener's HTTP.

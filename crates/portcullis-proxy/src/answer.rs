@@ -97,7 +97,7 @@ async fn write(
     let passed = client.wire.pass_head(to_client, 0..head, kind)?;
     let stall = scene.timeouts.client_write;
     let sent = client.write_all(worker, to_client, stall).await?;
-    client.wire.pass_end(&[])?;
+    poll_fn(|_| client.wire.poll_end(&[])).await?;
     Ok(passed + sent)
 }
 

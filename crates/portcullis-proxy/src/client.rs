@@ -5,13 +5,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use portcullis_plan::plan::Listener;
 use portcullis_plan::{Deadline, ListenerId, Moment, TlsFacts};
 
 use crate::deadline::{Slot, Timer};
+use crate::http2;
 use crate::io::{ClientIo, PollIo};
 use crate::snapshot::Snapshot;
 use crate::wire::Wire;
@@ -51,10 +52,20 @@ pub(crate) struct Client {
 }
 
 /// Who is at the other end, and by what way.
+#[derive(Default)]
 pub(crate) struct Who {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) local: Option<SocketAddr>,
     pub(crate) tls: Option<Box<TlsFacts>>,
+}
+
+/// What all requests of a connection share, for those that are served apart from it.
+pub(crate) struct Origin {
+    who: Rc<Who>,
+    listener: Arc<str>,
+    resolved: (u64, Option<ListenerId>),
+    accepted: Moment,
+    handshake: Option<Duration>,
 }
 
 /// How a wait for the next request ended.
@@ -92,6 +103,57 @@ impl Client {
             listener,
             resolved: (0, None),
         }
+    }
+
+    /// Nobody yet; deadlines wake `task`.
+    pub(crate) fn nobody(worker: &Worker, task: &Waker) -> Self {
+        let timer = Timer::new(&worker.wheel);
+        timer.wakes(task);
+        worker.wake_upkeep();
+        Self {
+            wire: Wire::Gone,
+            timer,
+            who: Rc::default(),
+            accepted: Moment::default(),
+            handshake: None,
+            requests: 0,
+            listener: Arc::default(),
+            resolved: (0, None),
+        }
+    }
+
+    /// Becomes the client of one request that came on a connection with others.
+    pub(crate) fn become_stream(&mut self, stream: http2::Stream, origin: Origin) {
+        let Origin {
+            who,
+            listener,
+            resolved,
+            accepted,
+            handshake,
+        } = origin;
+        self.wire = Wire::Http2(stream);
+        self.who = who;
+        self.listener = listener;
+        self.resolved = resolved;
+        self.accepted = accepted;
+        self.handshake = handshake;
+        self.requests = 0;
+    }
+
+    /// What a request of this connection has to know; the first is told of the handshake.
+    pub(crate) fn origin(&mut self) -> Origin {
+        Origin {
+            who: Rc::clone(&self.who),
+            listener: Arc::clone(&self.listener),
+            resolved: self.resolved,
+            accepted: self.accepted,
+            handshake: self.handshake.take(),
+        }
+    }
+
+    /// The name of the connection's listener.
+    pub(crate) fn listener(&self) -> &str {
+        &self.listener
     }
 
     /// The connection's listener in this snapshot; `None` once a reload removed it, or made TLS of clear text or the reverse.

@@ -10,6 +10,7 @@ use portcullis_plan::{Deadline, Moment};
 use crate::client::{Client, Connection, Pause};
 use crate::deadline::Slot;
 use crate::exchange::Next;
+use crate::http2;
 use crate::io::{PollIo, Stream, poll_fill};
 use crate::performer::Job;
 use crate::wire::Wire;
@@ -30,13 +31,20 @@ pub fn serve(worker: Rc<Worker>, connection: Connection) -> impl Future<Output =
         client.timer.wakes(&task);
         drop(task);
         let _open = Counted::new(&worker.counts.connections);
+        if client.wire.speaks_http2() {
+            let next = Box::pin(http2::serve(&worker, &mut client, &[])).await;
+            return end(&worker, client, next).await;
+        }
         loop {
             let pause = pause(&worker, &mut client).await;
             if pause != Next::Request {
                 return end(&worker, client, pause).await;
             }
-            let (back, next) = requests(&worker, client).await;
+            let (back, mut next, early) = requests(&worker, client).await;
             client = back;
+            if next == Next::Http2 {
+                next = Box::pin(http2::serve(&worker, &mut client, &early)).await;
+            }
             if next != Next::Request {
                 return end(&worker, client, next).await;
             }
@@ -60,12 +68,12 @@ async fn pause(worker: &Rc<Worker>, client: &mut Client) -> Next {
     }
 }
 
-/// Serves the request that begins, and those that came with it.
-async fn requests(worker: &Rc<Worker>, mut client: Box<Client>) -> (Box<Client>, Next) {
+/// Serves the request that begins, and those that came with it. Gives the bytes with which HTTP/2 begins, if it does.
+async fn requests(worker: &Rc<Worker>, mut client: Box<Client>) -> (Box<Client>, Next, Vec<u8>) {
     let mut performer = worker.take_performer();
     loop {
         let Some(rules) = wait_rules(worker, &mut client) else {
-            return (client, Next::Close);
+            return (client, Next::Close, Vec::new());
         };
         let now = worker.now();
         let started = if client.requests == 0 {
@@ -84,7 +92,7 @@ async fn requests(worker: &Rc<Worker>, mut client: Box<Client>) -> (Box<Client>,
         client = done.client;
         if !done.unread {
             worker.put_performer(performer);
-            return (client, done.next);
+            return (client, done.next, done.early);
         }
     }
 }
@@ -95,7 +103,7 @@ async fn end(worker: &Rc<Worker>, mut client: Box<Client>, next: Next) {
         Next::Linger => Box::pin(linger(worker, &mut client)).await,
         Next::Cut => {}
         Next::Reset => reset(&client.wire),
-        Next::Close | Next::Request => Box::pin(close(worker, &mut client)).await,
+        Next::Close | Next::Request | Next::Http2 => Box::pin(close(worker, &mut client)).await,
     }
 }
 
@@ -186,6 +194,7 @@ fn reset(wire: &Wire) {
     let stream = match wire {
         Wire::Plain(stream) => stream,
         Wire::Tls(stream) => stream.get_ref().0,
+        Wire::Http2(_) | Wire::Gone => return,
     };
     if let Stream::Tcp(stream) = stream {
         // If the option cannot be set, the end still comes, without close_notify over TLS.

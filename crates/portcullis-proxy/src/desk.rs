@@ -36,6 +36,10 @@ pub(crate) struct RequestPart {
     pub(crate) incoming: BodyFraming,
     /// It came over HTTP/2, as HTTP/1 text that says the same.
     pub(crate) http2: bool,
+    /// A success of it over HTTP/2 begins a tunnel: CONNECT, extended or not.
+    pub(crate) tunnel: bool,
+    /// Trailers that came apart from the body's bytes.
+    pub(crate) trailers: Vec<u8>,
     /// The normalised path, where it differs from the one in the head.
     pub(crate) path: Vec<u8>,
     pub(crate) path_at: PathAt,
@@ -130,6 +134,8 @@ impl RequestPart {
         self.framing = BodyFraming::None;
         self.incoming = BodyFraming::None;
         self.http2 = false;
+        self.tunnel = false;
+        self.trailers.clear();
         self.path.clear();
         self.path_at = PathAt::Nowhere;
         self.query = None;

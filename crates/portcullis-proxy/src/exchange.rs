@@ -4,7 +4,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use portcullis_http1::{Body, Limits};
+use portcullis_http1::{Body, BodyFraming, Limits, Method, Reject};
+use portcullis_http2::{Over, Protocol, Sniff, preface, websocket_key};
 use portcullis_plan::live::ListenerLive;
 use portcullis_plan::plan::Listener;
 use portcullis_plan::{
@@ -14,13 +15,15 @@ use portcullis_plan::{
 use crate::answer::{self, Reply};
 use crate::client::Client;
 use crate::deadline::Slot;
-use crate::desk::Desk;
+use crate::desk::{Desk, RequestPart};
 use crate::failure::Failure;
 use crate::finish::finish;
 use crate::forward;
+use crate::http2;
 use crate::io::poll_fill;
 use crate::scene::{Scene, Story};
 use crate::understand::understand;
+use crate::wire::Wire;
 use crate::worker::{Counted, Worker};
 
 /// What becomes of the client's connection after an exchange.
@@ -36,6 +39,8 @@ pub(crate) enum Next {
     Cut,
     /// The same where only a reset tells a cut from an end.
     Reset,
+    /// It goes on in HTTP/2, of which the desk's input holds the beginning.
+    Http2,
 }
 
 /// Serves one request. `now` is when its first bytes were there to read, `started` when its time began to count,
@@ -57,9 +62,14 @@ pub(crate) async fn exchange(
     };
     desk.clear_exchange();
     let mut story = Story::begin(started);
-    let head = read_head(client, desk, scene.listener, head_by).await;
-    if matches!(head, Ok(Head::Nothing)) {
-        return Next::Close;
+    let head = match &mut client.wire {
+        Wire::Http2(stream) => take_head(worker, stream, &mut desk.request, scene.listener),
+        _ => read_head(client, desk, scene.listener, head_by).await,
+    };
+    match head {
+        Ok(Head::Nothing) => return Next::Close,
+        Ok(Head::Preface) => return Next::Http2,
+        Ok(Head::Complete { .. }) | Err(_) => {}
     }
     client.requests += 1;
     story.timings.handshake = client.handshake.take();
@@ -67,14 +77,14 @@ pub(crate) async fn exchange(
     let _in_flight = snapshot
         .live
         .listener(scene.listener_id)
-        .map(|live| InFlight::new(live, worker.id()));
+        .map(|live| InFlight::new(live, worker.id(), desk.request.http2));
     let result = match head {
         Ok(Head::Complete { waited }) => {
             story.timings.head = Some(if waited { worker.now() } else { now });
             story.bytes_in = desk.request.bytes.len() as u64;
             serve(worker, client, desk, scene, &mut story).await
         }
-        Ok(Head::Nothing) => return Next::Close,
+        Ok(Head::Nothing | Head::Preface) => return Next::Close,
         Err(failure) => {
             keep_for_the_log(desk, &mut story);
             fail(worker, client, desk, scene, &mut story, failure, None).await
@@ -90,6 +100,8 @@ enum Head {
     Complete { waited: bool },
     /// The client closed without a byte.
     Nothing,
+    /// It speaks HTTP/2.
+    Preface,
 }
 
 /// Reads until the head is complete and moves its bytes out of the input.
@@ -99,15 +111,20 @@ async fn read_head(
     listener: &Listener,
     by: Moment,
 ) -> Result<Head, Failure> {
-    let limits = Limits {
-        head_bytes: listener.limits.head,
-        target_bytes: listener.limits.target,
-        fields: listener.limits.fields,
-    };
+    let limits = limits_of(listener);
     let mut waited = false;
+    let mut may_be_http2 =
+        client.requests == 0 && listener.http2.is_some() && matches!(client.wire, Wire::Plain(_));
     let result = poll_fn(|cx| {
         loop {
-            if !desk.input.is_empty() {
+            if may_be_http2 && !desk.input.is_empty() {
+                match preface(desk.input.filled()) {
+                    Sniff::Http2 => return Poll::Ready(Ok(None)),
+                    Sniff::NotHttp2 => may_be_http2 = false,
+                    Sniff::NeedMore => {}
+                }
+            }
+            if !desk.input.is_empty() && !may_be_http2 {
                 match desk.request.head.parse(desk.input.filled(), &limits) {
                     Ok(Some(length)) => return Poll::Ready(Ok(Some(length))),
                     Ok(None) if desk.input.space().is_empty() => {
@@ -140,7 +157,11 @@ async fn read_head(
         client.timer.disarm(Slot::Download);
     }
     let Some(length) = result? else {
-        return Ok(Head::Nothing);
+        return Ok(if desk.input.is_empty() {
+            Head::Nothing
+        } else {
+            Head::Preface
+        });
     };
     desk.request
         .bytes
@@ -148,14 +169,61 @@ async fn read_head(
     desk.input.consume(length);
     desk.request.framing = desk.request.head.framing();
     desk.request.incoming = desk.request.framing;
+    if !listener.http1 {
+        return Err(Failure::NOT_HTTP2);
+    }
     Ok(Head::Complete { waited })
+}
+
+/// Takes the head that came on a stream, as HTTP/1 text, and has it judged by the same rules.
+fn take_head(
+    worker: &Worker,
+    stream: &mut http2::Stream,
+    request: &mut RequestPart,
+    listener: &Listener,
+) -> Result<Head, Failure> {
+    let Some(info) = stream.take_head(&mut request.bytes) else {
+        return Ok(Head::Nothing);
+    };
+    if info.protocol == Some(Protocol::WebSocket) {
+        let random = (u128::from(worker.chance()) << 64) | u128::from(worker.chance());
+        websocket_key(&mut request.bytes, random.to_ne_bytes());
+    }
+    request.http2 = true;
+    match request.head.parse(&request.bytes, &limits_of(listener)) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(Failure::HALF_A_HEAD),
+        Err(reject) => return Err(Failure::refused(reject)),
+    }
+    match info.over {
+        Some(Over::Bytes) => return Err(Failure::refused(Reject::HeadTooLarge)),
+        Some(Over::Fields) => return Err(Failure::refused(Reject::FieldsTooMany)),
+        None => {}
+    }
+    request.tunnel = info.protocol.is_some() || request.head.method() == Method::Connect;
+    request.framing = match (request.head.framing(), info.end_stream || request.tunnel) {
+        (BodyFraming::None, false) => BodyFraming::Chunked,
+        (framing, _) => framing,
+    };
+    if !info.end_stream && !request.tunnel {
+        request.incoming = BodyFraming::UntilClose;
+    }
+    Ok(Head::Complete { waited: false })
+}
+
+fn limits_of(listener: &Listener) -> Limits {
+    Limits {
+        head_bytes: listener.limits.head,
+        target_bytes: listener.limits.target,
+        fields: listener.limits.fields,
+    }
 }
 
 /// A head that was refused still names what it can in the log.
 fn keep_for_the_log(desk: &mut Desk, story: &mut Story) {
     let Desk { input, request, .. } = desk;
     request.bytes.extend_from_slice(input.filled());
-    story.bytes_in = input.filled().len() as u64;
+    story.bytes_in = request.bytes.len() as u64;
     input.clear();
 }
 
@@ -213,7 +281,14 @@ async fn serve(
             .await
             {
                 Ok(next) => {
-                    finish(worker, &scene, &client.who, desk, story);
+                    finish(
+                        worker,
+                        &scene,
+                        &client.who,
+                        &desk.request,
+                        &desk.response,
+                        story,
+                    );
                     next
                 }
                 Err((failure, rest)) => {
@@ -280,7 +355,14 @@ async fn reply(
         }
         Ok(()) => Next::Linger,
     };
-    finish(worker, &scene, &client.who, desk, story);
+    finish(
+        worker,
+        &scene,
+        &client.who,
+        &desk.request,
+        &desk.response,
+        story,
+    );
     next
 }
 
@@ -297,7 +379,14 @@ async fn fail(
 ) -> Next {
     note(story, failure);
     if story.answered || failure.status == 0 {
-        finish(worker, &scene, &client.who, desk, story);
+        finish(
+            worker,
+            &scene,
+            &client.who,
+            &desk.request,
+            &desk.response,
+            story,
+        );
         return if story.until_close {
             Next::Reset
         } else {
@@ -329,7 +418,14 @@ async fn fail(
         }
         (Ok(()), None) => Next::Linger,
     };
-    finish(worker, &scene, &client.who, desk, story);
+    finish(
+        worker,
+        &scene,
+        &client.who,
+        &desk.request,
+        &desk.response,
+        story,
+    );
     next
 }
 
@@ -340,7 +436,9 @@ const fn after_drain(drained: bool) -> Next {
 /// Whether reading the rest of an unwanted body is better than closing: it is short, and the client does not wait to be told to send it.
 fn is_drainable(desk: &Desk, story: &Story, body: &Body) -> bool {
     body.is_done()
-        || answer::is_short(body) && (!desk.request.expects_continue() || story.continued)
+        || !desk.request.http2
+            && answer::is_short(body)
+            && (!desk.request.expects_continue() || story.continued)
 }
 
 fn note(story: &mut Story, failure: Failure) {
@@ -353,17 +451,28 @@ fn note(story: &mut Story, failure: Failure) {
 struct InFlight<'a> {
     live: &'a ListenerLive,
     worker: WorkerId,
+    http2: bool,
 }
 
 impl<'a> InFlight<'a> {
-    fn new(live: &'a ListenerLive, worker: WorkerId) -> Self {
+    fn new(live: &'a ListenerLive, worker: WorkerId, http2: bool) -> Self {
         live.begin(worker);
-        Self { live, worker }
+        if http2 {
+            live.http2_requests_changed(worker, 1);
+        }
+        Self {
+            live,
+            worker,
+            http2,
+        }
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.live.end(self.worker);
+        if self.http2 {
+            self.live.http2_requests_changed(self.worker, -1);
+        }
     }
 }

@@ -85,6 +85,15 @@ impl Failure {
     /// A 101 nobody asked for, or to another protocol.
     pub(crate) const UNASKED_UPGRADE: Self = Self::new(EndedBy::Server, 502, "unasked-upgrade");
 
+    /// HTTP/1 where only HTTP/2 is served.
+    pub(crate) const NOT_HTTP2: Self = Self::new(EndedBy::Policy, 505, "http1-not-served");
+    /// What came over HTTP/2 does not make a head of HTTP/1: a fault of ours.
+    pub(crate) const HALF_A_HEAD: Self = Self::new(EndedBy::Internal, 500, "half-a-head");
+    /// An upgrade over HTTP/2 that the route does not allow. Without it, there is no sense in the request.
+    pub(crate) const UPGRADE_REFUSED: Self = Self::new(EndedBy::Policy, 501, "upgrade-not-allowed");
+    /// The server answered an upgrade with a success that is none.
+    pub(crate) const UPGRADE_IGNORED: Self = Self::new(EndedBy::Server, 502, "upgrade-ignored");
+
     /// Under which counter a try falls that failed with this and is followed by another.
     pub(crate) fn as_attempt(self) -> UpstreamError {
         match self.retry {

@@ -1,9 +1,10 @@
 //! The end of an exchange: its one record feeds counters and log.
 
+use portcullis_plan::EndedBy;
 use portcullis_plan::plan::LogTarget;
 
 use crate::client::Who;
-use crate::desk::Desk;
+use crate::desk::{RequestPart, ResponsePart};
 use crate::scene::{Scene, Story};
 use crate::worker::Worker;
 
@@ -12,13 +13,14 @@ pub(crate) fn finish(
     worker: &Worker,
     scene: &Scene<'_>,
     who: &Who,
-    desk: &Desk,
+    request: &RequestPart,
+    response: &ResponsePart,
     story: &mut Story,
 ) {
     story.timings.end = worker.now();
     story.timings.wall_nanos = worker.clock().wall_nanos(story.timings.end);
-    let facts = scene.facts(who, &desk.request);
-    let outcome = story.outcome(scene, &desk.response);
+    let facts = scene.facts(who, request);
+    let outcome = story.outcome(scene, response);
     let (plan, live) = (&scene.snapshot.plan, &scene.snapshot.live);
     live.record(plan, worker.id(), &facts, &outcome);
     if plan.access_log.to != LogTarget::Off {
@@ -28,4 +30,17 @@ pub(crate) fn finish(
                 .write_line(plan, live, &facts, &outcome, line);
         });
     }
+}
+
+/// Records a request over HTTP/2 that was so malformed that there was nobody to answer; `reason` says how.
+pub(crate) fn finish_refused(worker: &Worker, scene: &Scene<'_>, who: &Who, reason: &'static str) {
+    let mut story = Story::begin(worker.recent());
+    story.ended_by = Some(EndedBy::Client);
+    story.reason = Some(reason);
+    let request = RequestPart {
+        http2: true,
+        ..RequestPart::default()
+    };
+    let response = ResponsePart::default();
+    finish(worker, scene, who, &request, &response, &mut story);
 }

@@ -49,6 +49,12 @@ pub(crate) async fn forward(
     {
         return Err((Failure::BODY_TOO_LARGE, Body::new(incoming)));
     }
+    if desk.request.tunnel
+        && desk.request.head.method() != Method::Connect
+        && !allowed_upgrade(&desk.request, &forward.route.upgrade)
+    {
+        return Err((Failure::UPGRADE_REFUSED, Body::new(incoming)));
+    }
     let head_in = story.bytes_in;
     let mut tried = Tried::none();
     let mut last = Failure::NO_SERVER;
@@ -310,6 +316,7 @@ impl Attempt<'_> {
         let mut connecting = Box::pin(connect(target, address, wanted));
         let io = poll_fn(|cx| match connecting.as_mut().poll(cx) {
             Poll::Ready(made) => Poll::Ready(made),
+            Poll::Pending if client.wire.is_gone() => Poll::Ready(Err(Failure::CLIENT_GONE)),
             Poll::Pending if client.timer.fired() => match client.timer.passed(self.worker.now()) {
                 Some((_, Some(deadline))) => Poll::Ready(Err(Failure::deadline(deadline, true))),
                 _ => Poll::Pending,

@@ -2,7 +2,7 @@
 //!
 //! What may not pass (hop-by-hop fields, forged forwarding fields) is left out while copying; there is no map in between.
 
-use portcullis_http1::{BodyFraming, Field, Known, KnownSet, Version, write};
+use portcullis_http1::{BodyFraming, Field, Known, KnownSet, Method, Version, write};
 use portcullis_plan::plan::{Listener, MapBack, PathRewrite, Route, ServerHeader};
 use portcullis_plan::{Facts, Fields as _, Outcome, forwarded};
 
@@ -90,6 +90,17 @@ fn framing(out: &mut Vec<u8>, part: &RequestPart, options: &RequestOptions) {
         trailer_announcement(out, &part.bytes, part.head.fields());
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
+    // Without a length, an HTTP/1 server may take a POST for one that forgot it (RFC 9110 8.6).
+    if part.http2
+        && part.framing == BodyFraming::None
+        && !part.tunnel
+        && matches!(
+            part.head.method(),
+            Method::Post | Method::Put | Method::Patch
+        )
+    {
+        write::content_length(out, 0);
+    }
     if options.expect_continue {
         out.extend_from_slice(b"expect: 100-continue\r\n");
     }
@@ -140,6 +151,8 @@ fn host(out: &mut Vec<u8>, facts: &Facts<'_>, outcome: &Outcome<'_>, route: &Rou
 pub(crate) struct ResponseOptions {
     /// Frame the body in chunks.
     pub(crate) chunked: bool,
+    /// The body may have trailers.
+    pub(crate) trailers: bool,
     /// The connection stays open.
     pub(crate) keep_alive: bool,
     /// This is the 101 that begins a tunnel.
@@ -189,8 +202,10 @@ pub(crate) fn response(
             echo_request_id(out, part, facts);
         }
     }
-    if options.chunked {
+    if options.trailers {
         trailer_announcement(out, &part.bytes, part.head.fields());
+    }
+    if options.chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
     }
     connection(out, request, options, part);

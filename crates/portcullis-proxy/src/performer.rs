@@ -36,6 +36,8 @@ pub(crate) struct Done {
     pub(crate) next: Next,
     /// Bytes of the next request are here already: the same performer must go on.
     pub(crate) unread: bool,
+    /// The beginning of a connection that goes on in HTTP/2.
+    pub(crate) early: Vec<u8>,
 }
 
 enum Post {
@@ -100,6 +102,10 @@ async fn act(post: Rc<RefCell<Post>>) -> Infallible {
         } = job;
         let next = exchange(&worker, &mut client, &mut desk, now, started, head_by).await;
         let unread = next == Next::Request && !desk.input.is_empty();
+        let early = match next {
+            Next::Http2 => desk.input.filled().to_vec(),
+            _ => Vec::new(),
+        };
         if !unread {
             desk.reset();
         }
@@ -107,6 +113,7 @@ async fn act(post: Rc<RefCell<Post>>) -> Infallible {
             client,
             next,
             unread,
+            early,
         }));
     }
 }

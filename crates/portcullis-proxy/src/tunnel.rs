@@ -110,7 +110,7 @@ enum Flow {
 }
 
 /// A stream that can be waited on without a buffer.
-trait Source: PollIo {
+pub(crate) trait Source: PollIo {
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()>;
 }
 

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
+use crate::http2;
 use crate::io::{ClientIo, PollIo, Stream};
 
 /// The client's end of an exchange.
@@ -19,6 +20,10 @@ pub(crate) enum Wire {
     Plain(Stream),
     /// HTTP/1 over TLS.
     Tls(Box<TlsStream<Stream>>),
+    /// One stream of an HTTP/2 connection.
+    Http2(http2::Stream),
+    /// Nobody: between two clients.
+    Gone,
 }
 
 /// What a head is, and what follows it.
@@ -55,33 +60,62 @@ impl Wire {
                     Poll::Ready(Ok(()))
                 }
             }
+            Self::Http2(stream) => stream.poll_readable(),
+            Self::Gone => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Whether the handshake settled on HTTP/2.
+    pub(crate) fn speaks_http2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
+    }
+
+    /// Whether the client is known to have given up, although nothing was read or written.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Self::Plain(_) | Self::Tls(_) => false,
+            Self::Http2(stream) => stream.is_gone(),
+            Self::Gone => true,
         }
     }
 
     /// Takes the head that is the `head` of `text` out of it, and tells how many bytes that gave to send. Over HTTP/1 it
     /// stays there, to leave with what is written behind it.
-    #[allow(
-        clippy::unused_self,
-        clippy::needless_pass_by_ref_mut,
-        reason = "a protocol of frames takes the text away"
-    )]
     pub(crate) fn pass_head(
         &mut self,
-        _text: &mut Vec<u8>,
-        _head: Range<usize>,
-        _kind: HeadKind,
+        text: &mut Vec<u8>,
+        head: Range<usize>,
+        kind: HeadKind,
     ) -> io::Result<usize> {
-        Ok(0)
+        let Self::Http2(stream) = self else {
+            return Ok(0);
+        };
+        let sent = stream.send_head(text.get(head.clone()).unwrap_or_default(), kind)?;
+        text.drain(head);
+        Ok(sent)
     }
 
     /// Ends the message where the framing of its body does not. `trailers` are clean lines.
-    #[allow(
-        clippy::unused_self,
-        reason = "a protocol of frames ends a message by a mark"
-    )]
-    pub(crate) fn pass_end(&mut self, _trailers: &[u8]) -> io::Result<()> {
-        Ok(())
+    pub(crate) fn poll_end(&mut self, trailers: &[u8]) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) | Self::Tls(_) => Poll::Ready(Ok(())),
+            Self::Http2(stream) => stream.poll_finish(trailers),
+            Self::Gone => Poll::Ready(Err(nobody())),
+        }
     }
+
+    /// After a read of no bytes: whether that is the proper end of a message, whose trailers then are in `trailers`.
+    pub(crate) fn ends_message(&mut self, trailers: &mut Vec<u8>) -> bool {
+        let Self::Http2(stream) = self else {
+            return false;
+        };
+        stream.take_trailers(trailers);
+        true
+    }
+}
+
+fn nobody() -> io::Error {
+    io::ErrorKind::NotConnected.into()
 }
 
 impl PollIo for Wire {
@@ -93,6 +127,8 @@ impl PollIo for Wire {
         match self {
             Self::Plain(stream) => stream.poll_read_into(cx, space),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, space),
+            Self::Http2(stream) => stream.poll_read_into(cx, space),
+            Self::Gone => Poll::Ready(Err(nobody())),
         }
     }
 
@@ -100,6 +136,8 @@ impl PollIo for Wire {
         match self {
             Self::Plain(stream) => stream.poll_write_some(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Http2(stream) => stream.poll_write_some(cx, bytes),
+            Self::Gone => Poll::Ready(Err(nobody())),
         }
     }
 
@@ -111,6 +149,8 @@ impl PollIo for Wire {
         match self {
             Self::Plain(stream) => stream.poll_write_slices(cx, slices),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Http2(stream) => stream.poll_write_slices(cx, slices),
+            Self::Gone => Poll::Ready(Err(nobody())),
         }
     }
 
@@ -118,6 +158,8 @@ impl PollIo for Wire {
         match self {
             Self::Plain(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Http2(stream) => stream.poll_flush_all(cx),
+            Self::Gone => Poll::Ready(Err(nobody())),
         }
     }
 
@@ -125,6 +167,8 @@ impl PollIo for Wire {
         match self {
             Self::Plain(stream) => stream.poll_close_write(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Http2(stream) => stream.poll_close_write(cx),
+            Self::Gone => Poll::Ready(Err(nobody())),
         }
     }
 }

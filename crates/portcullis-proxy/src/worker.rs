@@ -15,7 +15,9 @@ use tokio::sync::Notify;
 use crate::buffer::BufferPool;
 use crate::clock::Clock;
 use crate::deadline::{TICK, Wheel};
+use crate::http2::Seats;
 use crate::performer::Performer;
+use crate::quiet::Quiet;
 use crate::snapshot::{CachedSnapshot, Pinned, SnapshotCell};
 use crate::upstream::pool::IdlePool;
 
@@ -57,6 +59,10 @@ pub struct Worker {
     performers: RefCell<Vec<Performer>>,
     /// The fewest performers that lay idle since the last purge: so many were not needed.
     spare: Cell<usize>,
+    /// Tasks for the streams of HTTP/2.
+    pub(crate) seats: Seats,
+    /// Keeps what is said of connections that were ended for breaking rules from filling the log.
+    pub(crate) http2_broken: Quiet,
     pub(crate) pool: IdlePool,
     pub(crate) log: Box<dyn LogSink>,
     unlogged: Cell<bool>,
@@ -93,6 +99,8 @@ impl Worker {
             relay_buffers: BufferPool::new(RELAY_BYTES, RELAY_KEEP),
             performers: RefCell::new(Vec::new()),
             spare: Cell::new(0),
+            seats: Seats::default(),
+            http2_broken: Quiet::default(),
             pool: IdlePool::default(),
             log,
             unlogged: Cell::new(false),
@@ -134,6 +142,7 @@ impl Worker {
             && self.pool.is_empty()
             && !self.unlogged.get()
             && self.performers.borrow().len() <= KEEP_AT_REST
+            && self.seats.held() <= KEEP_AT_REST
             && self.relay_buffers.held() <= KEEP_AT_REST
     }
 
@@ -238,6 +247,7 @@ impl Worker {
     /// Gives back half of the memory that nobody needed since the last time.
     fn trim(&self) {
         self.relay_buffers.trim(KEEP_AT_REST);
+        self.seats.trim(KEEP_AT_REST);
         let mut idle = self.performers.borrow_mut();
         let spare = self.spare.replace(idle.len());
         let keep = idle
@@ -245,6 +255,11 @@ impl Worker {
             .saturating_sub(spare.div_ceil(2))
             .max(KEEP_AT_REST);
         idle.truncate(keep);
+    }
+
+    /// Begins a task that ends with its work, at the latest with the worker's thread. The caller is on that thread.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        tokio::task::spawn_local(work);
     }
 
     /// Sixty-four bits nobody can foresee from outside, good enough to spread and to name, not to keep secrets (splitmix64).

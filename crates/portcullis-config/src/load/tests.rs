@@ -224,7 +224,7 @@ fn a_file_that_is_too_large_is_not_parsed() {
 #[test]
 fn keys_of_later_versions_are_refused_by_name() {
     let text = LEAST
-        .replace("[[route]]", "protocols = ['h2']\n[[route]]")
+        .replace("[[route]]", "protocols = ['h3']\n[[route]]")
         .replace("[service.app]", "[service.app]\nsticky = 1");
     assert_eq!(
         codes(&load_text("t.toml", &text, &NoLoader)),

@@ -28,8 +28,11 @@ section! {
         redirect_https: default RedirectHttps = false,
         /// Tell browsers to come by HTTPS only, for this long. Sent over TLS only.
         hsts: optional Hsts,
-        /// The protocols spoken, in order of preference.
-        protocols: default Vec<Val<Protocol>> = ["http/1.1"],
+        /// The protocols spoken, in order of preference. Over TLS the client's list decides as well (ALPN); in clear
+        /// text the first bytes of a connection tell HTTP/2 ("prior knowledge").
+        protocols: default Vec<Val<Protocol>> = ["h2", "http/1.1"],
+        /// Bounds of HTTP/2 connections.
+        http2: table Http2,
         /// Which connections begin with a PROXY protocol header. From others it is refused.
         proxy_protocol: optional ProxyProtocol,
         /// The networks whose X-Forwarded-For or Forwarded is believed; `"unix"` means peers on a Unix socket.
@@ -73,6 +76,21 @@ section! {
         requests_per_connection: default Option<u64> = 10000,
         /// How many interim responses (1xx) a server may send before the final one.
         interim_responses: default u64 [0..=1_000] = 16,
+    }
+}
+
+section! {
+    /// Bounds of HTTP/2 connections. What a request may be is bounded by `limits`, as for HTTP/1.
+    pub struct Http2 {
+        /// How many requests a client may have open at once on one connection. One counts until it has been dealt with
+        /// here, so that requests which are begun and cancelled in haste do not escape the bound.
+        max_streams: default u64 [1..=10_000] = 100,
+        /// How much of a request body is held for a server that is slower than the client, from 16KiB to 16MiB.
+        stream_window: default ByteSize = "64KiB",
+        /// The same for all requests of a connection together, from 64KiB to 1GiB.
+        connection_window: default ByteSize = "1MiB",
+        /// Whether clients may open tunnels such as WebSockets (RFC 8441), where the route has `upgrade`.
+        extended_connect: default bool = true,
     }
 }
 
@@ -179,27 +197,40 @@ impl Value for RedirectHttps {
 /// A protocol spoken with clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
+    /// HTTP/2.
+    Http2,
     /// HTTP/1.1, and HTTP/1.0 with it.
     Http1,
 }
 
 impl Value for Protocol {
     fn shape() -> Shape {
-        Shape::Words(vec![("http/1.1", "HTTP/1.1, and HTTP/1.0 with it.")])
+        Shape::Words(vec![
+            ("h2", "HTTP/2."),
+            ("http/1.1", "HTTP/1.1, and HTTP/1.0 with it."),
+        ])
     }
 
     fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
         if let Kind::Text(text) = &node.kind
-            && matches!(text.as_str(), "h2" | "h2c" | "h3")
+            && text == "h3"
         {
             cx.report(not_yet(&format!("the protocol \"{text}\""), node.span));
             return None;
         }
-        word(node, &["http/1.1"], cx).map(|_| Self::Http1)
+        let known = word(node, &["h2", "http/1.1"], cx)?;
+        Some(if known == "h2" {
+            Self::Http2
+        } else {
+            Self::Http1
+        })
     }
 
     fn write(&self) -> Out {
-        Out::Inline(text_literal("http/1.1"))
+        Out::Inline(text_literal(match self {
+            Self::Http2 => "h2",
+            Self::Http1 => "http/1.1",
+        }))
     }
 }
 

@@ -36,7 +36,7 @@ pub use global::{Global, Threads};
 pub use health::Health;
 pub use limit::{RateKey, RateLimit};
 pub use listener::{
-    EscapePolicy, ForwardedHeaders, Hsts, Limits, Listener, PathParameters, Paths, Protocol,
+    EscapePolicy, ForwardedHeaders, Hsts, Http2, Limits, Listener, PathParameters, Paths, Protocol,
     ProxyProtocol, RedirectHttps, RequestId, ServerHeader, SlashPolicy,
 };
 pub use log::{AccessFormat, AccessLog, Log, LogLevel, LogTarget};

@@ -87,7 +87,7 @@ fn settings(check: &mut Check<'_>, listener: &Val<Listener>) {
     check.not_empty(
         &listener.protocols,
         "protocols",
-        "write [\"http/1.1\"], or leave it out",
+        "write [\"h2\", \"http/1.1\"], or leave it out",
     );
     if let Some(proxy) = &listener.proxy_protocol {
         check.not_empty(
@@ -144,6 +144,43 @@ fn settings(check: &mut Check<'_>, listener: &Val<Listener>) {
         }
     }
     addresses(check, listener);
+    http2(check, listener);
+}
+
+fn http2(check: &mut Check<'_>, listener: &Val<Listener>) {
+    let http2 = &listener.http2;
+    let windows = [
+        (
+            &http2.stream_window,
+            "stream_window",
+            16 << 10,
+            16 << 20,
+            "16KiB and 16MiB",
+        ),
+        (
+            &http2.connection_window,
+            "connection_window",
+            64 << 10,
+            1 << 30,
+            "64KiB and 1GiB",
+        ),
+    ];
+    for (size, key, least, most, between) in windows {
+        if !(least..=most).contains(&size.value.0) {
+            let message = format!("`{key} = \"{}\"` is not between {between}", size.value);
+            check.report(Diagnostic::error("out-of-range", message).at(size.span, "out of range"));
+        }
+    }
+    for (index, protocol) in listener.protocols.iter().enumerate() {
+        let earlier = listener.protocols.iter().take(index);
+        if let Some(first) = earlier.into_iter().find(|one| one.value == protocol.value) {
+            check.report(
+                Diagnostic::error("duplicate", "a protocol is listed twice")
+                    .at(protocol.span, "second one here")
+                    .note(first.span, "first one here"),
+            );
+        }
+    }
 }
 
 fn preload(check: &mut Check<'_>, listener: &Val<Listener>) {

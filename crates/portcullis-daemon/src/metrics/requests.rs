@@ -148,11 +148,14 @@ pub(super) fn connections(plan: &Plan, live: &Live) -> Vec<Family> {
     for listener in &live.listeners {
         let (name, totals) = (&**listener.name(), listener.totals());
         let label = ("listener", name);
-        in_flight.count([label, ("protocol", "h1")], listener.in_flight());
-        open.count(
-            [label, ("protocol", "h1")],
-            listener.connections().open().into(),
-        );
+        // The counts are read one after the other, so that a difference may be off by what happened in between.
+        let (http2_open, http2_in_flight) = listener.http2();
+        let http1_in_flight = listener.in_flight().saturating_sub(http2_in_flight);
+        in_flight.count([label, ("protocol", "h1")], http1_in_flight);
+        in_flight.count([label, ("protocol", "h2")], http2_in_flight);
+        let http1_open = u64::from(listener.connections().open()).saturating_sub(http2_open);
+        open.count([label, ("protocol", "h1")], http1_open);
+        open.count([label, ("protocol", "h2")], http2_open);
         accepted.count([label], listener.connections().opened());
         over_limit.count([label], totals.over_limit);
         for ((result, version), count) in listener.handshakes() {

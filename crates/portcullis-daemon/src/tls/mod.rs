@@ -317,7 +317,7 @@ impl Building<'_> {
             None => builder.with_no_client_auth(),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(names) as _);
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = self.alpn();
         config.session_storage = Arc::clone(&sessions.storage);
         match &sessions.ticketer {
             Some(ticketer) => config.ticketer = Arc::clone(ticketer),
@@ -329,6 +329,17 @@ impl Building<'_> {
             config: Arc::new(config),
             sessions,
         })
+    }
+
+    /// The names of the protocols spoken (RFC 7301), the preferred one first.
+    fn alpn(&self) -> Vec<Vec<u8>> {
+        let http1 = self.listener.http1.then_some(b"http/1.1".as_slice());
+        let http2 = self.listener.http2.is_some().then_some(b"h2".as_slice());
+        let order = match self.listener.prefers_http1 {
+            true => [http1, http2],
+            false => [http2, http1],
+        };
+        order.into_iter().flatten().map(<[u8]>::to_vec).collect()
     }
 
     fn or_finding<T>(&mut self, result: Result<T, rustls::Error>) -> Option<T> {

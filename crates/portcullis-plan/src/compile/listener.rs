@@ -7,7 +7,7 @@ use portcullis_config as config;
 use super::{Compiler, count, size, timeouts};
 use crate::networks::Networks;
 use crate::normalize::{DuplicateSlashes, Encoded, Parameters, PathPolicy};
-use crate::plan::{Bind, HttpLimits, Listener, RequestIdRule, ServerHeader};
+use crate::plan::{Bind, Http2, HttpLimits, Listener, RequestIdRule, ServerHeader};
 use crate::route::Router;
 
 /// Permissions of a Unix socket where none are written: owner and group may connect.
@@ -43,6 +43,12 @@ impl Compiler<'_> {
                 .proxy_protocol
                 .as_ref()
                 .map(|proxy| networks(&proxy.from)),
+            http1: speaks(written, config::Protocol::Http1),
+            http2: speaks(written, config::Protocol::Http2).then(|| http2(&written.http2)),
+            prefers_http1: written
+                .protocols
+                .first()
+                .is_some_and(|first| first.value == config::Protocol::Http1),
             trusted_proxies: networks(&written.trusted_proxies),
             limits: limits(&written.limits),
             timeouts: timeouts::listener(&timeouts),
@@ -111,6 +117,20 @@ const fn forwarded_headers(written: config::ForwardedHeaders) -> (bool, bool) {
         config::ForwardedHeaders::Forwarded => (false, true),
         config::ForwardedHeaders::Both => (true, true),
         config::ForwardedHeaders::None => (false, false),
+    }
+}
+
+fn speaks(written: &config::Listener, protocol: config::Protocol) -> bool {
+    written.protocols.iter().any(|one| one.value == protocol)
+}
+
+fn http2(written: &config::Http2) -> Http2 {
+    let window = |size: config::ByteSize| u32::try_from(size.0).unwrap_or(u32::MAX);
+    Http2 {
+        max_streams: count(*written.max_streams),
+        stream_window: window(*written.stream_window),
+        connection_window: window(*written.connection_window),
+        extended_connect: *written.extended_connect,
     }
 }
 

@@ -28,6 +28,11 @@ fn compare(plans: Plans<'_>, old: &Listener, new: &Listener) -> Option<Change> {
             "trusted_proxies",
             old.trusted_proxies == new.trusted_proxies,
         ),
+        ("protocols", protocols(old) == protocols(new)),
+        (
+            "http2",
+            old.http2 == new.http2 || old.http2.is_none() || new.http2.is_none(),
+        ),
         ("limits", old.limits == new.limits),
         ("timeouts", old.timeouts == new.timeouts),
         ("paths", old.paths == new.paths),
@@ -67,6 +72,12 @@ fn same_tls(old: Option<&Tls>, new: Option<&Tls>) -> bool {
             .iter()
             .map(rule)
             .eq(new.policies.iter().map(rule))
+}
+
+/// Which protocols are spoken, and which is preferred.
+fn protocols(listener: &Listener) -> (bool, bool, bool) {
+    let http2 = listener.http2.is_some();
+    (listener.http1, http2, listener.prefers_http1 && http2)
 }
 
 /// What matters of a certificate: all but its place.

@@ -104,6 +104,9 @@ impl HandshakeResult {
 struct Shard {
     counters: ListenerShard,
     in_flight: Level,
+    /// Connections that speak HTTP/2, and requests that came over them.
+    http2_connections: Level,
+    http2_requests: Level,
     reasons: Append<&'static str, Counter, 16>,
     handshakes: Append<(&'static str, &'static str), Counter, 8>,
 }
@@ -197,6 +200,30 @@ impl ListenerLive {
     #[inline]
     pub fn begin(&self, worker: WorkerId) {
         self.shards.of(worker).in_flight.shift(1);
+    }
+
+    /// Adds `change` to the connections that speak HTTP/2.
+    pub fn http2_connections_changed(&self, worker: WorkerId, change: i64) {
+        self.shards.of(worker).http2_connections.shift(change);
+    }
+
+    /// Adds `change` to the requests in flight that came over HTTP/2, which `begin` and `end` count as well.
+    #[inline]
+    pub fn http2_requests_changed(&self, worker: WorkerId, change: i64) {
+        self.shards.of(worker).http2_requests.shift(change);
+    }
+
+    /// Open connections that speak HTTP/2, and requests in flight on them.
+    #[must_use]
+    pub fn http2(&self) -> (u64, u64) {
+        let sum = |level: fn(&Shard) -> &Level| {
+            let sum: i64 = self.shards.iter().map(|shard| level(shard).value()).sum();
+            u64::try_from(sum).unwrap_or(0)
+        };
+        (
+            sum(|shard| &shard.http2_connections),
+            sum(|shard| &shard.http2_requests),
+        )
     }
 
     /// A request ended; the same worker as at `begin`.

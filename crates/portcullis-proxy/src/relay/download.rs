@@ -140,7 +140,9 @@ impl Download {
             }
             match self.state {
                 State::Flush | State::Tunnel => {
-                    self.pass_end(sides)?;
+                    if self.state == State::Flush && !self.end(sides)? {
+                        return Ok((DownloadWait::Client, moved));
+                    }
                     return match sides.client.poll_flush_all(cx) {
                         Poll::Ready(Ok(())) if self.state == State::Tunnel => {
                             Ok((DownloadWait::Tunnel, true))
@@ -337,13 +339,12 @@ impl Download {
         self.state = State::Flush;
     }
 
-    /// Every byte of the body went: its end may.
-    fn pass_end(&self, sides: &mut Sides<'_>) -> Result<(), Failure> {
-        if self.state == State::Tunnel {
-            return Ok(());
+    /// Every byte of the body went: its end may. `false` while there is no room for it.
+    fn end(&self, sides: &mut Sides<'_>) -> Result<bool, Failure> {
+        match sides.client.poll_end(self.body.trailers()) {
+            Poll::Ready(ended) => ended.map(|()| true).map_err(|_| Failure::CLIENT_GONE),
+            Poll::Pending => Ok(false),
         }
-        let passed = sides.client.pass_end(self.body.trailers());
-        passed.map_err(|_| Failure::CLIENT_GONE)
     }
 
     fn write(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Result<Poll<()>, Failure> {

@@ -136,6 +136,9 @@ impl<'a> Transfer<'a> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<DownloadWait, Failure>> {
+        if self.client.wire.is_gone() {
+            return Poll::Ready(Err(Failure::CLIENT_GONE));
+        }
         loop {
             let (upload, sent) = match self.poll_upload(cx) {
                 Ok(progress) => progress,
@@ -160,13 +163,17 @@ impl<'a> Transfer<'a> {
 
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Result<(UploadWait, bool), Failure> {
         let Desk {
-            input, to_server, ..
+            input,
+            to_server,
+            request,
+            ..
         } = &mut *self.desk;
         let mut sides = upload::Sides {
             client: &mut self.client.wire,
             server: self.server,
             input,
             to_server,
+            trailers: &mut request.trailers,
             story: self.story,
         };
         self.upload.poll(cx, &mut sides)
@@ -313,6 +320,10 @@ impl HeadWriter<'_> {
         if head.status() == 101 && !self.is_asked_upgrade(sides) {
             return Err(Failure::UNASKED_UPGRADE);
         }
+        // A tunnel over HTTP/2 begins with any success, which therefore has to mean what the client asked for.
+        if sides.request.tunnel && !tunnel && (200..300).contains(&head.status()) {
+            return Err(Failure::UPGRADE_IGNORED);
+        }
         let is_11 = sides.request.head.version() == Version::Http11;
         let unbounded = matches!(
             head.framing(),
@@ -323,11 +334,15 @@ impl HeadWriter<'_> {
         let now = self.worker.now();
         self.timer.disarm(Slot::Continue);
         sides.story.timings.response = Some(now);
-        sides.story.status = head.status();
+        sides.story.status = match (sides.request.http2, head.status()) {
+            (true, 101) => 200, // as the client sees it
+            (_, status) => status,
+        };
         sides.story.from_server = true;
         sides.story.until_close = unbounded && !is_11;
         let options = ResponseOptions {
-            chunked: unbounded && is_11,
+            chunked: unbounded && is_11 && !sides.request.http2,
+            trailers: unbounded && is_11,
             keep_alive: *self.keep_alive,
             upgrade: head.status() == 101,
         };

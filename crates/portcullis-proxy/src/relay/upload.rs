@@ -48,6 +48,7 @@ pub(super) struct Sides<'a> {
     pub(super) server: &'a mut ServerIo,
     pub(super) input: &'a mut Buffer,
     pub(super) to_server: &'a mut Vec<u8>,
+    pub(super) trailers: &'a mut Vec<u8>,
     pub(super) story: &'a mut Story,
 }
 
@@ -205,6 +206,13 @@ impl Upload {
         match poll_fill(sides.client, cx, sides.input) {
             Poll::Pending => Ok(Poll::Pending),
             Poll::Ready(Ok(n)) if n > 0 => Ok(Poll::Ready(())),
+            Poll::Ready(Ok(_)) if sides.client.ends_message(sides.trailers) => {
+                self.body.end_of_input().map_err(Failure::refused)?;
+                if self.chunked {
+                    write::last_chunk(sides.to_server, sides.trailers);
+                }
+                Ok(Poll::Ready(()))
+            }
             Poll::Ready(_) => Err(Failure::CLIENT_GONE),
         }
     }
