@@ -1,7 +1,7 @@
 //! Which route wins for a request and why each other one loses: the walk of the data plane, narrated.
 //!
 //! [`explain`] builds the facts of a request as the data plane does - normalised path, believed client -
-//! and runs [`decide_with`](crate::decide::decide_with) on them. It says what it found as data; its
+//! and runs [`decide`] on them. It says what it found as data; its
 //! `Display` is for people, [`Explanation::json`] for programs.
 
 mod candidates;
@@ -13,7 +13,7 @@ mod show;
 
 use std::net::IpAddr;
 
-use crate::decide::{Answer, Decision, Refusal, decide_with};
+use crate::decide::{Answer, Decision, Refusal, decide};
 use crate::forwarded;
 use crate::normalize;
 use crate::plan::{Listener, Plan};
@@ -47,10 +47,36 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
     /// What the answer is, in one line.
     pub verdict: String,
+    /// The route that takes it, if one does.
+    pub route: Option<String>,
     /// Status of an answer of our own; `None` for a forwarded request.
     pub status: Option<u16>,
+    /// Fields of an answer of our own, where it was rehearsed.
+    pub answer: Vec<(String, String)>,
     /// Where a forwarded request goes and how it is changed.
     pub forwarding: Option<Forwarding>,
+}
+
+/// Explains the decision about the request with these facts. `request` is how it is shown; `trusted`, whether the peer's
+/// forwarding fields were believed.
+#[must_use]
+pub fn explain_decision(
+    plan: &Plan,
+    live: &Live,
+    facts: &Facts<'_>,
+    decision: &Decision<'_>,
+    request: String,
+    trusted: bool,
+) -> Explanation {
+    let mut explanation = Explanation::begun(request, facts.listener);
+    explanation.host = facts.host.to_owned();
+    explanation.path = String::from_utf8_lossy(facts.path).into_owned();
+    explanation.client = facts.client;
+    explanation.trusted = trusted;
+    explanation.scheme = facts.scheme;
+    explanation.candidates = candidates::all(plan, facts.listener_id, facts);
+    explanation.conclude(plan, live, facts, decision);
+    explanation
 }
 
 /// Explains what becomes of `question`.
@@ -67,43 +93,24 @@ pub fn explain(
     now: Moment,
 ) -> Result<Explanation, String> {
     let target = question.target()?;
-    let (id, listener) = question.listener(plan, &target)?;
+    let (id, listener) = question.find_listener(plan, &target)?;
     let (mut path_scratch, mut host_scratch) = (Vec::new(), Vec::new());
     let (host, _) = normalize::host(target.authority.as_bytes(), &mut host_scratch);
     let believed = forwarded::client(listener, question.peer(), question);
+    let path = match target.compared(&listener.paths, &mut path_scratch) {
+        Ok(path) => path,
+        Err(refusal) => {
+            let mut explanation = Explanation::begun(question.to_string(), listener);
+            explanation.refuse(400, refusal.code(), refusal.text());
+            return Ok(explanation);
+        }
+    };
+    let tls = handshake_for(host, listener);
     let connection = if listener.tls.is_some() {
         Scheme::Https
     } else {
         Scheme::Http
     };
-    let mut explanation = Explanation {
-        request: format!("{} {}", question.method, question.url),
-        listener: listener.name.to_string(),
-        listener_place: listener.place.to_string(),
-        host: host.to_owned(),
-        path: target.path.clone(),
-        client: believed.client,
-        trusted: believed.trusted,
-        scheme: believed.scheme.unwrap_or(connection),
-        candidates: Vec::new(),
-        verdict: String::new(),
-        status: None,
-        forwarding: None,
-    };
-    let path = match target.compared(&listener.paths, &mut path_scratch) {
-        Ok(path) => path,
-        Err(refusal) => {
-            explanation.status = Some(400);
-            explanation.verdict =
-                format!("refused with 400 ({}): {}", refusal.code(), refusal.text());
-            return Ok(explanation);
-        }
-    };
-    explanation.path = String::from_utf8_lossy(path).into_owned();
-    let tls = listener
-        .tls
-        .as_ref()
-        .and_then(|tls| Some(handshake(host, tls.domains.mark(tls.domains.policy(host))?)));
     let facts = Facts {
         listener_id: id,
         listener,
@@ -111,7 +118,7 @@ pub fn explain(
         local: None,
         client: believed.client,
         client_port: believed.client_port,
-        scheme: explanation.scheme,
+        scheme: believed.scheme.unwrap_or(connection),
         tls: tls.as_ref(),
         version: "HTTP/1.1",
         method: question.method.as_bytes(),
@@ -126,12 +133,25 @@ pub fn explain(
         service: None,
         server: None,
     };
-    explanation.candidates = candidates::all(plan, id, &facts);
-    explanation.conclude(plan, live, &facts, now);
-    Ok(explanation)
+    let decision = decide(plan, live, &facts, now);
+    let request = question.to_string();
+    Ok(explain_decision(
+        plan,
+        live,
+        &facts,
+        &decision,
+        request,
+        believed.trusted,
+    ))
 }
 
-/// The handshake that a client asking for this host makes.
+/// The handshake that a client makes who asks for this host, under the rules about client certificates that guard it.
+#[must_use]
+pub fn handshake_for(host: &str, listener: &Listener) -> Option<TlsFacts> {
+    let domains = &listener.tls.as_ref()?.domains;
+    Some(handshake(host, domains.mark(domains.policy(host))?))
+}
+
 fn handshake(host: &str, rules: crate::domains::AuthMark) -> TlsFacts {
     TlsFacts {
         name: host.into(),
@@ -144,11 +164,42 @@ fn handshake(host: &str, rules: crate::domains::AuthMark) -> TlsFacts {
 }
 
 impl Explanation {
-    /// Runs the decision itself and says what it is.
-    fn conclude(&mut self, plan: &Plan, live: &Live, facts: &Facts<'_>, now: Moment) {
-        let decision = decide_with(plan, live, facts, now, &mut ());
+    /// Of a request that came in by this listener, before anything else is known.
+    #[must_use]
+    pub fn begun(request: String, listener: &Listener) -> Self {
+        Self {
+            request,
+            listener: listener.name.to_string(),
+            listener_place: listener.place.to_string(),
+            host: String::new(),
+            path: String::new(),
+            client: None,
+            trusted: false,
+            scheme: if listener.tls.is_some() {
+                Scheme::Https
+            } else {
+                Scheme::Http
+            },
+            candidates: Vec::new(),
+            verdict: String::new(),
+            route: None,
+            status: None,
+            answer: Vec::new(),
+            forwarding: None,
+        }
+    }
+
+    /// The request is refused before any route is looked at.
+    pub fn refuse(&mut self, status: u16, code: &str, why: &str) {
+        self.status = Some(status);
+        self.verdict = format!("refused with {status} ({code}): {why}");
+    }
+
+    /// Says what the decision is.
+    fn conclude(&mut self, plan: &Plan, live: &Live, facts: &Facts<'_>, decision: &Decision<'_>) {
         match decision {
             Decision::Forward(forward) => {
+                self.route = Some(forward.route.name.to_string());
                 let facts = &Facts {
                     route: Some(forward.route),
                     service: plan.service(forward.service),
@@ -166,23 +217,17 @@ impl Explanation {
                     "route `{}` forwards to service `{name}`",
                     forward.route.name
                 );
-                let facts = Facts {
-                    route: Some(forward.route),
-                    service: plan.service(forward.service),
-                    ..*facts
-                };
-                self.forwarding = Some(Forwarding::of(plan, live, &facts, &forward));
+                self.forwarding = Some(Forwarding::of(plan, live, facts, forward));
             }
             Decision::Answer { route, answer } => {
-                let by = match route.and_then(|id| plan.route(id)) {
+                let route = route.and_then(|id| plan.route(id));
+                self.route = route.map(|route| route.name.to_string());
+                let by = match route {
                     Some(route) => format!("route `{}` ", route.name),
                     None => String::new(),
                 };
-                let facts = Facts {
-                    route: route.and_then(|id| plan.route(id)),
-                    ..*facts
-                };
-                let (status, text) = answer_text(&answer, &facts);
+                let facts = Facts { route, ..*facts };
+                let (status, text) = answer_text(answer, &facts);
                 self.status = Some(status);
                 self.verdict = by + &text;
             }

@@ -101,6 +101,25 @@ async fn write(
     Ok(passed + sent)
 }
 
+/// Appends the answer to `out` without a client to send it to; gives the length of its head.
+pub(crate) fn compose(
+    scene: &Scene<'_>,
+    facts: &Facts<'_>,
+    request: &RequestPart,
+    answer: &Answer<'_>,
+    out: &mut Vec<u8>,
+) -> usize {
+    let writer = Writer {
+        scene,
+        facts,
+        request,
+        response: &ResponsePart::default(),
+        date: b"",
+        keep_alive: true,
+    };
+    writer.decided(answer, &mut Story::default(), out, &mut Vec::new())
+}
+
 /// Whether so little of the body is to come that reading it is better than closing.
 pub(crate) fn is_short(body: &Body) -> bool {
     body.remaining().is_none_or(|rest| rest <= DRAIN_BYTES)
@@ -176,17 +195,33 @@ impl Writer<'_> {
         scratch: &mut Vec<u8>,
     ) -> usize {
         match reply {
-            Reply::Decided(Answer::HttpsRedirect { port }) => {
+            Reply::Decided(answer) => self.decided(answer, story, out, scratch),
+            Reply::Failed(failure) => {
+                let retry_after = (failure.status == 503).then_some(RETRY_AFTER);
+                self.error(failure.status, retry_after, story, out, scratch)
+            }
+        }
+    }
+
+    fn decided(
+        &self,
+        answer: &Answer<'_>,
+        story: &mut Story,
+        out: &mut Vec<u8>,
+        scratch: &mut Vec<u8>,
+    ) -> usize {
+        match answer {
+            Answer::HttpsRedirect { port } => {
                 scratch.extend_from_slice(b"https://");
                 self.https_target(*port, scratch);
                 self.redirect(308, story, out, scratch)
             }
-            Reply::Decided(Answer::Redirect { status, to }) => {
+            Answer::Redirect { status, to } => {
                 redirect::location(to, self.facts, Some(&self.outcome(story)), scratch);
                 self.redirect(*status, story, out, scratch)
             }
-            Reply::Decided(Answer::Respond(response)) => self.fixed(response, story, out),
-            Reply::Decided(Answer::Refuse(refusal)) => {
+            Answer::Respond(response) => self.fixed(response, story, out),
+            Answer::Refuse(refusal) => {
                 let retry_after = match refusal {
                     Refusal::RateLimited { retry_after, .. } => Some(*retry_after),
                     _ => None,
@@ -194,10 +229,6 @@ impl Writer<'_> {
                 story.ended_by = Some(EndedBy::Policy);
                 story.reason = Some(refusal.code());
                 self.error(refusal.status(), retry_after, story, out, scratch)
-            }
-            Reply::Failed(failure) => {
-                let retry_after = (failure.status == 503).then_some(RETRY_AFTER);
-                self.error(failure.status, retry_after, story, out, scratch)
             }
         }
     }

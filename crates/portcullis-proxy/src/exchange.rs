@@ -211,7 +211,8 @@ fn take_head(
     Ok(Head::Complete { waited: false })
 }
 
-fn limits_of(listener: &Listener) -> Limits {
+/// How large a request's head may be.
+pub(crate) const fn limits_of(listener: &Listener) -> Limits {
     Limits {
         head_bytes: listener.limits.head,
         target_bytes: listener.limits.target,

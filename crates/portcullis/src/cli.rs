@@ -39,6 +39,12 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Tell which route a request takes, and why every other one loses.
     Explain(ExplainArgs),
+    /// Ask requests of the configuration and compare what becomes of them with what should.
+    ///
+    /// The cases lie beside the configuration, for portcullis.toml in portcullis.test.toml. With `--from` and `--old` the requests of an
+    /// access log are asked of two configurations, and those are listed that become something else.
+    /// Fails when a case fails or a decision differs.
+    Test(TestArgs),
     /// Format configuration files, keeping comments.
     Fmt(FmtArgs),
     /// Print the JSON Schema of the configuration.
@@ -95,6 +101,21 @@ pub(crate) struct ExplainArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// An access log in the `json` format whose requests are asked of both configurations.
+    #[arg(long, value_name = "LOG", requires = "old", conflicts_with = "files")]
+    pub(crate) from: Option<PathBuf>,
+    /// The other configuration to ask.
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) old: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Files of cases; the one beside the configuration when absent.
+    pub(crate) files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => commands::run::run(config, &arguments),
         Command::Check(arguments) => commands::check::check(config, &arguments),
         Command::Explain(arguments) => commands::explain::explain(config, &arguments),
+        Command::Test(arguments) => commands::test::test(config, &arguments),
         Command::Fmt(arguments) => commands::fmt::fmt(config, &arguments),
         Command::Schema => commands::schema::schema(),
         Command::Demo(arguments) => commands::demo::demo(&arguments),

@@ -28,6 +28,8 @@ pub struct Forwarding {
     pub request_edits: Vec<String>,
     /// Edits of the response head.
     pub response_edits: Vec<String>,
+    /// The fields that the server sees, where the request was rehearsed.
+    pub sent: Vec<(String, String)>,
     /// Bytes of body allowed.
     pub body_limit: Option<u64>,
     /// Rate limits that the request counts against.
@@ -64,6 +66,7 @@ impl Forwarding {
             rewrites: rewrites(route),
             request_edits: edits(&route.request_headers),
             response_edits: edits(&route.response_headers),
+            sent: Vec::new(),
             body_limit: forward.body_limit,
             limits: [facts.listener.rate_limit, route.rate_limit]
                 .into_iter()

@@ -1,5 +1,6 @@
 //! A request as an operator describes it, and the listener that would get it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::numbered;
@@ -36,8 +37,36 @@ pub(super) struct Target {
 }
 
 impl Question<'_> {
+    /// The listener that gets it, of those of `plan`.
+    ///
+    /// # Errors
+    /// When the question is no request, or no listener would get it: the reason, in words for the operator.
+    pub fn listener<'p>(&self, plan: &'p Plan) -> Result<(ListenerId, &'p Listener), String> {
+        self.find_listener(plan, &self.target()?)
+    }
+
+    /// Its head as a client sends it over HTTP/1.1; over HTTP/1.0 when it names no host, which only that allows.
+    ///
+    /// # Errors
+    /// When the question is no request: the reason, in words for the operator.
+    pub fn head(&self) -> Result<Vec<u8>, String> {
+        let target = self.target()?;
+        let mut head = format!("{} {} ", self.method, target.raw);
+        match target.authority.as_str() {
+            "" => head.push_str("HTTP/1.0\r\n"),
+            authority => head.push_str(&format!("HTTP/1.1\r\nHost: {authority}\r\n")),
+        }
+        let others = |(name, _): &&(String, String)| !name.eq_ignore_ascii_case("host");
+        for (name, value) in self.fields.iter().filter(others) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        Ok(head.into_bytes())
+    }
+
     /// The address it comes from.
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
         Some(
             (
                 self.from.unwrap_or(Ipv4Addr::new(192, 0, 2, 1).into()),
@@ -113,7 +142,7 @@ impl Question<'_> {
     }
 
     /// The listener that gets the request: the named one; else one of the URL's scheme, best on the URL's port.
-    pub(super) fn listener<'p>(
+    pub(super) fn find_listener<'p>(
         &self,
         plan: &'p Plan,
         target: &Target,
@@ -177,6 +206,12 @@ impl Target {
             "" | "*" => Ok(self.path.as_bytes()),
             path => normalize::path(path.as_bytes(), policy, scratch),
         }
+    }
+}
+
+impl fmt::Display for Question<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.url)
     }
 }
 

@@ -45,6 +45,9 @@ impl fmt::Display for Explanation {
             candidates(f, &self.candidates)?;
         }
         writeln!(f, "\n=> {}", self.verdict)?;
+        self.answer
+            .iter()
+            .try_for_each(|(name, value)| writeln!(f, "  answered  {name}: {value}"))?;
         self.forwarding
             .as_ref()
             .map_or(Ok(()), |forwarding| forwarding.fmt(f))
@@ -91,6 +94,9 @@ impl fmt::Display for Forwarding {
         self.response_edits
             .iter()
             .try_for_each(|edit| writeln!(f, "  response  {edit}"))?;
+        self.sent
+            .iter()
+            .try_for_each(|(name, value)| writeln!(f, "  sent      {name}: {value}"))?;
         match self.body_limit {
             Some(limit) => writeln!(f, "  body      at most {limit} bytes")?,
             None => writeln!(f, "  body      of any size")?,
@@ -135,10 +141,18 @@ impl Explanation {
             "scheme": self.scheme.as_str(),
             "routes": candidates.collect::<Vec<_>>(),
             "verdict": self.verdict,
+            "route": self.route,
             "status": self.status,
+            "answer": fields(&self.answer),
             "forward": self.forwarding.as_ref().map(Forwarding::json),
         })
     }
+}
+
+/// Fields in their order; a name may come more than once.
+fn fields(fields: &[(String, String)]) -> Vec<Value> {
+    let pair = |(name, value): &(String, String)| json!({ "name": name, "value": value });
+    fields.iter().map(pair).collect()
 }
 
 impl Forwarding {
@@ -156,6 +170,7 @@ impl Forwarding {
             "target": self.target,
             "host": self.host,
             "rewrites": self.rewrites,
+            "sent": fields(&self.sent),
             "request_headers": self.request_edits,
             "response_headers": self.response_edits,
             "body_limit": self.body_limit,

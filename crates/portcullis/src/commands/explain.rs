@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
 use portcullis_daemon::ConfigSource;
-use portcullis_plan::explain::{Question, explain as explained};
+use portcullis_plan::explain::Question;
 use portcullis_plan::{Live, Moment};
+use portcullis_proxy::rehearse;
 
 use super::{Result, config_file};
 use crate::cli::ExplainArgs;
@@ -19,8 +21,8 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
         .iter()
         .map(|text| field(text))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let checked = portcullis_daemon::check(&ConfigSource::File(config_file(config)?));
-    let Some(plan) = &checked.plan else {
+    let mut checked = portcullis_daemon::check(&ConfigSource::File(config_file(config)?));
+    let Some(plan) = checked.plan.take().map(Arc::new) else {
         complain(&checked.render(is_coloured()));
         return Ok(ExitCode::FAILURE);
     };
@@ -31,8 +33,9 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
         from: Some(arguments.from),
         listener: arguments.listener.as_deref(),
     };
-    let explanation = explained(plan, &Live::new(plan, 1), &question, Moment::default())
-        .map_err(|reason| anyhow!(reason))?;
+    let live = Arc::new(Live::new(&plan, 1));
+    let explanation =
+        rehearse(&plan, &live, &question, Moment::default()).map_err(|reason| anyhow!(reason))?;
     if arguments.json {
         print(format!("{:#}\n", explanation.json()))?;
     } else {

@@ -10,6 +10,7 @@ pub(crate) mod proxy;
 pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod schema;
+pub(crate) mod test;
 pub(crate) mod version;
 
 use std::path::PathBuf;

@@ -1,0 +1,168 @@
+//! A request without a socket: parsed, understood, decided about and written by the code of the exchange.
+//!
+//! What `explain` and `test` say of a request is read off from what would be sent, so they cannot be wrong about it.
+
+use std::sync::Arc;
+
+use portcullis_plan::explain::{Explanation, Question, explain_decision, handshake_for};
+use portcullis_plan::normalize::{self, PathRefusal};
+use portcullis_plan::{Answer, Decision, Facts, Forward, Live, Moment, Plan, decide};
+
+use crate::answer;
+use crate::client::Who;
+use crate::desk::{RequestPart, ResponsePart};
+use crate::exchange::limits_of;
+use crate::failure::Failure;
+use crate::heads::{self, RequestOptions};
+use crate::relay::allowed_upgrade;
+use crate::scene::{Scene, Story};
+use crate::snapshot::Snapshot;
+use crate::understand::understand;
+
+/// Stands for the id that each request is given.
+const NEW_ID: &[u8] = b"<new>";
+
+/// What becomes of the request that `question` describes, as a message without a body.
+///
+/// `live` may be fresh, or that of the running process: then rate limits and servers are as they are now, and the
+/// question counts against its limits like a request.
+///
+/// # Errors
+/// When the question is no request, or no listener would get it: the reason, in words for the operator.
+pub fn rehearse(
+    plan: &Arc<Plan>,
+    live: &Arc<Live>,
+    question: &Question<'_>,
+    now: Moment,
+) -> Result<Explanation, String> {
+    let (listener_id, listener) = question.listener(plan)?;
+    let mut request = RequestPart {
+        bytes: question.head()?,
+        ..RequestPart::default()
+    };
+    let mut refused = Explanation::begun(question.to_string(), listener);
+    match request.head.parse(&request.bytes, &limits_of(listener)) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err("a field holds the end of a line".to_owned()),
+        Err(reject) => {
+            refused.refuse(reject.status(), reject.code(), reject.text());
+            return Ok(refused);
+        }
+    }
+    let who = Who {
+        peer: question.peer(),
+        local: None,
+        tls: handshake_for(&host(&request), listener).map(Box::new),
+    };
+    if let Err(failure) = understand(&mut request, &who, listener, &mut || 0) {
+        refused.refuse(failure.status, failure.reason, reason(&failure));
+        return Ok(refused);
+    }
+    if request.id.iter().all(|digit| *digit == b'0') && !request.id.is_empty() {
+        request.id = NEW_ID.to_vec();
+    }
+    let snapshot = Snapshot {
+        plan: Arc::clone(plan),
+        live: Arc::clone(live),
+        upstream_tls: Default::default(),
+        generation: 0,
+    };
+    let Some(scene) = Scene::new(&snapshot, listener_id) else {
+        return Err("the listener is gone".to_owned());
+    };
+    let facts = scene.facts(&who, &request);
+    let decision = decide(plan, live, &facts, now);
+    let asked = question.to_string();
+    let mut explanation = explain_decision(plan, live, &facts, &decision, asked, request.trusted);
+    show(&decision, scene, &who, &mut request, &mut explanation);
+    Ok(explanation)
+}
+
+/// Adds what would be written: towards the server, or as our own answer.
+fn show<'a>(
+    decision: &Decision<'a>,
+    mut scene: Scene<'a>,
+    who: &Who,
+    request: &mut RequestPart,
+    explanation: &mut Explanation,
+) {
+    match decision {
+        Decision::Answer { route, answer } => {
+            scene.route = *route;
+            let facts = scene.facts(who, request);
+            explanation.answer = our_answer(&scene, &facts, request, answer);
+        }
+        Decision::Forward(forward) => {
+            scene.route = Some(forward.route_id);
+            scene.service = Some(forward.service);
+            let service = scene.snapshot.plan.service(forward.service);
+            scene.server = service.and_then(|service| service.server_ids().next());
+            let mut target = Vec::new();
+            let prepared = forward.prepare(&scene.facts(who, request), &mut target);
+            request.rewritten = target;
+            let facts = scene.facts(who, request);
+            if let Err(refusal) = prepared {
+                explanation.answer = our_answer(&scene, &facts, request, &Answer::Refuse(refusal));
+                return;
+            }
+            let head = upstream_head(&scene, &facts, request, forward);
+            if let Some(forwarding) = &mut explanation.forwarding {
+                forwarding.sent = fields(&head);
+            }
+        }
+    }
+}
+
+/// The fields of an answer of our own.
+fn our_answer(
+    scene: &Scene<'_>,
+    facts: &Facts<'_>,
+    request: &RequestPart,
+    answer: &Answer<'_>,
+) -> Vec<(String, String)> {
+    let mut text = Vec::new();
+    let head = answer::compose(scene, facts, request, answer, &mut text);
+    fields(text.get(..head).unwrap_or_default())
+}
+
+/// The head as the server sees it.
+fn upstream_head(
+    scene: &Scene<'_>,
+    facts: &Facts<'_>,
+    request: &RequestPart,
+    forward: &Forward<'_>,
+) -> Vec<u8> {
+    let options = RequestOptions {
+        expect_continue: request.expects_continue(),
+        upgrade: allowed_upgrade(request, &forward.route.upgrade),
+    };
+    let mut head = Vec::new();
+    let response = ResponsePart::default();
+    let outcome = Story::default().outcome(scene, &response);
+    heads::request(&mut head, request, facts, &outcome, forward.route, &options);
+    head
+}
+
+/// The host that a client asks for in its handshake.
+fn host(request: &RequestPart) -> String {
+    let mut scratch = Vec::new();
+    let authority = request.head.authority().of(&request.bytes);
+    normalize::host(authority, &mut scratch).0.to_owned()
+}
+
+fn reason(failure: &Failure) -> &'static str {
+    let refusal = PathRefusal::ALL
+        .iter()
+        .find(|refusal| refusal.code() == failure.reason);
+    refusal.map_or("the request is not understood", |refusal| refusal.text())
+}
+
+/// The fields of a head that we wrote.
+fn fields(head: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(head);
+    let lines = text.lines().skip(1);
+    let pairs = lines.filter_map(|line| line.split_once(": "));
+    pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}

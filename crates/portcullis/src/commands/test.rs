@@ -1,0 +1,171 @@
+//! `portcullis test`: cases beside the configuration, or an access log against two configurations.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use portcullis_config::{Case, Diagnostic, FsLoader, LoadedCases, Val};
+use portcullis_daemon::ConfigSource;
+use portcullis_plan::explain::{Explanation, Question};
+use portcullis_plan::replay::{Shapes, decision};
+use portcullis_plan::{Live, Moment, Plan, cases};
+use portcullis_proxy::rehearse;
+
+use super::{Result, config_file, success};
+use crate::cli::TestArgs;
+use crate::output::{complain, is_coloured, print};
+
+/// Tells whether requests become what they should, or which of them become something else.
+pub(crate) fn test(config: Option<PathBuf>, arguments: &TestArgs) -> Result {
+    let path = config_file(config)?;
+    let Some(plan) = planned(&path) else {
+        return Ok(ExitCode::FAILURE);
+    };
+    match (&arguments.from, &arguments.old) {
+        (Some(log), Some(old)) => match planned(old) {
+            Some(old) => replay(log, &old, &plan, arguments.json),
+            None => Ok(ExitCode::FAILURE),
+        },
+        _ => {
+            let files = match arguments.files.as_slice() {
+                [] => vec![path.with_extension("test.toml")],
+                files => files.to_vec(),
+            };
+            run_cases(&files, &plan, arguments.json)
+        }
+    }
+}
+
+/// The plan of a configuration; without one, what is wrong was said.
+fn planned(path: &Path) -> Option<Arc<Plan>> {
+    let checked = portcullis_daemon::check(&ConfigSource::File(path.to_path_buf()));
+    if checked.plan.is_none() {
+        complain(&checked.render(is_coloured()));
+    }
+    checked.plan.map(Arc::new)
+}
+
+/// Each question is asked of a process that has just started, so that no case depends on another.
+fn ask(plan: &Arc<Plan>, question: &Question<'_>) -> std::result::Result<Explanation, String> {
+    let live = Arc::new(Live::new(plan, 1));
+    rehearse(plan, &live, question, Moment::default())
+}
+
+fn run_cases(files: &[PathBuf], plan: &Arc<Plan>, json: bool) -> Result {
+    let (mut passed, mut failed) = (0, 0);
+    let mut failures = Vec::new();
+    for file in files {
+        let loaded = portcullis_config::load_cases(file, &FsLoader);
+        let Some(cases) = &loaded.cases else {
+            complain(&render(&loaded.diagnostics, &loaded));
+            return Ok(ExitCode::FAILURE);
+        };
+        let findings: Vec<_> = cases.iter().map(|case| run(case, plan)).collect();
+        failed += findings.iter().filter(|found| !found.is_empty()).count();
+        passed += findings.iter().filter(|found| found.is_empty()).count();
+        let findings: Vec<_> = findings.into_iter().flatten().collect();
+        if json {
+            failures.push(portcullis_config::to_json(&findings, &loaded.sources));
+        } else {
+            complain(&render(&findings, &loaded));
+        }
+    }
+    if json {
+        let failures: Vec<_> = failures
+            .iter()
+            .filter_map(|list| list.as_array())
+            .flatten()
+            .collect();
+        let answer =
+            serde_json::json!({ "passed": passed, "failed": failed, "failures": failures });
+        print(format!("{answer:#}\n"))?;
+    } else {
+        print(format!("{passed} passed, {failed} failed\n"))?;
+    }
+    Ok(success(failed == 0))
+}
+
+fn render(findings: &[Diagnostic], loaded: &LoadedCases) -> String {
+    portcullis_config::render(findings, &loaded.sources, is_coloured())
+}
+
+fn run(case: &Val<Case>, plan: &Arc<Plan>) -> Vec<Diagnostic> {
+    let fields: Vec<_> = case
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_str().to_owned()))
+        .collect();
+    let question = Question {
+        method: &case.request.method,
+        url: &case.request.url,
+        fields: &fields,
+        from: case.from.as_ref().map(|from| from.value.0),
+        listener: case.listener.as_ref().map(|name| name.value.as_str()),
+    };
+    match ask(plan, &question) {
+        Ok(told) => cases::judge(case, &told),
+        Err(reason) => vec![cases::unasked(case, &reason)],
+    }
+}
+
+/// Lists the recorded requests about which the two configurations decide differently.
+fn replay(log: &Path, old: &Arc<Plan>, new: &Arc<Plan>, json: bool) -> Result {
+    let shapes = read(log)?;
+    let mut changes = Vec::new();
+    for (shape, count) in shapes.iter() {
+        let question = shape.question();
+        let (before, after) = (
+            decision(&ask(old, &question)),
+            decision(&ask(new, &question)),
+        );
+        if before != after {
+            changes.push((shape.title(), count, before, after));
+        }
+    }
+    if json {
+        let listed = changes.iter().map(|(request, count, before, after)| {
+            serde_json::json!({ "request": request, "count": count, "old": before, "new": after })
+        });
+        let answer = serde_json::json!({
+            "shapes": shapes.len(), "unread": shapes.unread, "beyond": shapes.beyond,
+            "changes": listed.collect::<Vec<_>>(),
+        });
+        print(format!("{answer:#}\n"))?;
+    } else {
+        let mut text = String::new();
+        for (request, count, before, after) in &changes {
+            text += &format!("{request} ({count} times)\n  - {before}\n  + {after}\n");
+        }
+        text += &format!(
+            "{} kinds of request, {} decided differently\n",
+            shapes.len(),
+            changes.len()
+        );
+        print(text)?;
+        if shapes.unread + shapes.beyond > 0 {
+            complain(&format!(
+                "{} lines hold no request, {} were beyond the bound\n",
+                shapes.unread, shapes.beyond
+            ));
+        }
+    }
+    Ok(success(changes.is_empty()))
+}
+
+fn read(log: &Path) -> anyhow::Result<Shapes> {
+    let named = || format!("cannot read `{}`", log.display());
+    let mut shapes = Shapes::default();
+    for line in BufReader::new(File::open(log).with_context(named)?).lines() {
+        shapes.line(&line.with_context(named)?);
+    }
+    if shapes.is_empty() {
+        bail!(
+            "`{}` holds no request; replaying needs an access log in the `json` format",
+            log.display()
+        );
+    }
+    Ok(shapes)
+}
