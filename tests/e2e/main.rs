@@ -26,6 +26,7 @@ mod proxy_protocol;
 mod rate_limit;
 mod real_app;
 mod refusals;
+mod rehearse;
 mod reload;
 mod retry;
 mod rewriting;

@@ -55,6 +55,13 @@ impl Checked {
         }
     }
 
+    /// The certificate that a client gets who asks this listener for `host`, by `file:line`; `None` where there is no TLS.
+    #[must_use]
+    pub fn certificate(&self, listener: &str, host: &str) -> Option<String> {
+        let tls = self.tls.as_ref()?.listener(listener)?;
+        Some(tls.describe(host))
+    }
+
     /// The diagnostics as operators read them, with colours for a terminal.
     #[must_use]
     pub fn render(&self, color: bool) -> String {

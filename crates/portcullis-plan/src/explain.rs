@@ -33,6 +33,8 @@ pub struct Explanation {
     pub listener: String,
     /// Its `file:line`.
     pub listener_place: String,
+    /// The certificate that such a client is shown, by `file:line`, where somebody who has read them tells.
+    pub certificate: Option<String>,
     /// Host as compared: lower case, without port.
     pub host: String,
     /// Path as compared and sent.
@@ -171,6 +173,7 @@ impl Explanation {
             request,
             listener: listener.name.to_string(),
             listener_place: listener.place.to_string(),
+            certificate: None,
             host: String::new(),
             path: String::new(),
             client: None,

@@ -114,7 +114,7 @@ pub(crate) fn compose(
         facts,
         request,
         response: &ResponsePart::default(),
-        date: b"",
+        date: b"<now>",
         keep_alive: true,
     };
     writer.decided(answer, &mut Story::default(), out, &mut Vec::new())

@@ -160,7 +160,7 @@ fn reason(failure: &Failure) -> &'static str {
 /// The fields of a head that we wrote.
 fn fields(head: &[u8]) -> Vec<(String, String)> {
     let text = String::from_utf8_lossy(head);
-    let lines = text.lines().skip(1);
+    let lines = text.split("\r\n").skip(1);
     let pairs = lines.filter_map(|line| line.split_once(": "));
     pairs
         .map(|(name, value)| (name.to_owned(), value.to_owned()))

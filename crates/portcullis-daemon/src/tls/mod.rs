@@ -186,6 +186,20 @@ impl ListenerTls {
             .map(|found| (found.mark, &found.config))
     }
 
+    /// What a client gets that asks for `name`, in words for an operator.
+    pub(crate) fn describe(&self, name: &str) -> String {
+        match self.names.places(name) {
+            Some((places, true)) => places.join(" or, by what the client can verify, "),
+            Some((places, false)) => {
+                format!(
+                    "{}, the default: none is for this name",
+                    places.join(" or ")
+                )
+            }
+            None => "none: unknown names are refused in the handshake".to_owned(),
+        }
+    }
+
     /// Whether ids of rules mean the same in both, so that connections made under one may go on under the other.
     pub(crate) fn same_rules(&self, other: &Self) -> bool {
         self.policies
@@ -251,6 +265,7 @@ impl Building<'_> {
                 let entry = Entry {
                     key: Arc::clone(&loaded.key),
                     policy: certificate.policy,
+                    place: Arc::clone(&certificate.place),
                 };
                 names.add(loaded.names.iter().map(AsRef::as_ref), &entry);
             }

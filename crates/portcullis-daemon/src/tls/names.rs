@@ -16,6 +16,8 @@ pub(crate) struct Entry {
     pub(crate) key: Arc<CertifiedKey>,
     /// The rules about client certificates that hold for its names.
     pub(crate) policy: TlsPolicyId,
+    /// `file:line` of its table.
+    pub(crate) place: Arc<str>,
 }
 
 /// Names to certificates, of one listener. Immutable; a reload makes another.
@@ -62,6 +64,15 @@ impl NameMap {
             .or(entries.first())
     }
 
+    /// Where the certificates for a name are written, and whether they are its own or what unknown names get;
+    /// `None` if unknown names get nothing.
+    pub(crate) fn places(&self, name: &str) -> Option<(Vec<&str>, bool)> {
+        let entries = self.candidates(name)?;
+        let places = entries.iter().map(|entry| &*entry.place).collect();
+        let is_own = !std::ptr::eq(entries, self.default.as_slice());
+        Some((places, is_own))
+    }
+
     fn candidates(&self, name: &str) -> Option<&[Entry]> {
         let wildcard = || {
             name.split_once('.')
@@ -101,6 +112,7 @@ mod tests {
         Entry {
             key: certified(&authority(), &["x.test"]),
             policy: TlsPolicyId::new(policy),
+            place: format!("x.toml:{policy}").into(),
         }
     }
 
@@ -146,5 +158,19 @@ mod tests {
             map.find("a.test", &[SignatureScheme::RSA_PSS_SHA256])
                 .is_some()
         );
+    }
+
+    #[test]
+    fn tells_where_the_certificates_for_a_name_are_written() {
+        let mut map = NameMap::new(false);
+        map.add(["a.test", "b.test"], &entry(1));
+        map.add(["b.test"], &entry(2));
+        assert_eq!(map.places("a.test"), Some((vec!["x.toml:1"], true)));
+        assert_eq!(
+            map.places("b.test"),
+            Some((vec!["x.toml:1", "x.toml:2"], true))
+        );
+        assert_eq!(map.places("c.test"), Some((vec!["x.toml:1"], false)));
+        assert_eq!(NameMap::new(true).places("c.test"), None);
     }
 }

@@ -10,6 +10,9 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.request)?;
         writeln!(f, "  listener  {} ({})", self.listener, self.listener_place)?;
+        if let Some(certificate) = &self.certificate {
+            writeln!(f, "  certificate  {certificate}")?;
+        }
         writeln!(
             f,
             "  host      {}",
@@ -134,6 +137,7 @@ impl Explanation {
         json!({
             "request": self.request,
             "listener": { "name": self.listener, "place": self.listener_place },
+            "certificate": self.certificate,
             "host": self.host,
             "path": self.path,
             "client": self.client.map(|client| client.to_string()),

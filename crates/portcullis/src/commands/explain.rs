@@ -34,8 +34,9 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
         listener: arguments.listener.as_deref(),
     };
     let live = Arc::new(Live::new(&plan, 1));
-    let explanation =
+    let mut explanation =
         rehearse(&plan, &live, &question, Moment::default()).map_err(|reason| anyhow!(reason))?;
+    explanation.certificate = checked.certificate(&explanation.listener, &explanation.host);
     if arguments.json {
         print(format!("{:#}\n", explanation.json()))?;
     } else {
