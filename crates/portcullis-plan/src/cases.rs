@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use portcullis_config::{Case, Diagnostic, FieldName, HeaderMatch, Val};
+use portcullis_config::{Case, Diagnostic, FieldName, HeaderMatch, Regex, Val};
 
 use crate::explain::Explanation;
+use crate::regexes::Regexes;
 
 /// Everything in which `told` is not what `case` expects; nothing if it passes.
 #[must_use]
@@ -127,7 +128,12 @@ impl Judge<'_> {
 fn meets(wanted: &HeaderMatch, value: Option<&str>) -> bool {
     match wanted {
         HeaderMatch::Value(wanted) => value == Some(wanted.as_str()),
+        HeaderMatch::Regex(wanted) => value.is_some_and(|value| expression_matches(wanted, value)),
         HeaderMatch::Present => value.is_some(),
         HeaderMatch::Absent => value.is_none(),
     }
+}
+
+fn expression_matches(wanted: &Regex, value: &str) -> bool {
+    Regexes::new([wanted]).is_some_and(|expression| expression.is_match(value.as_bytes()))
 }
