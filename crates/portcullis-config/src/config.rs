@@ -1,7 +1,7 @@
 //! The whole of what the operator wrote.
 
 use crate::schema::{
-    Admin, Errors, Global, Listener, Log, Route, RouteAction, Service, Timeouts, Val,
+    Admin, Condition, Errors, Global, Listener, Log, Route, RouteAction, Service, Timeouts, Val,
 };
 
 /// A configuration in which everything fits: every reference has its object, every value is valid.
@@ -21,6 +21,8 @@ pub struct Config {
     pub listeners: Vec<Val<Listener>>,
     /// `[[route]]`, in written order: the root file's, then those of each included file.
     pub routes: Vec<Val<Route>>,
+    /// `[condition.NAME]` by name, in written order.
+    pub conditions: Vec<(Val<String>, Val<Condition>)>,
     /// `[service.NAME]`, in written order.
     pub services: Vec<Val<Service>>,
 }
@@ -38,6 +40,15 @@ impl Config {
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&Val<Service>> {
         self.services.iter().find(|service| *service.name == name)
+    }
+
+    /// The condition of this name.
+    #[must_use]
+    pub fn condition(&self, name: &str) -> Option<&Val<Condition>> {
+        let mut conditions = self.conditions.iter();
+        conditions
+            .find(|(own, _)| own.value == name)
+            .map(|(_, condition)| condition)
     }
 
     /// The service a route forwards to; `None` when it answers by itself.

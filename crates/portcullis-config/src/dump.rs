@@ -36,6 +36,13 @@ pub fn dump(config: &Config, sources: &SourceMap) -> String {
     for route in &config.routes {
         printer.item("route", route.span, lines_of(route.value.write()));
     }
+    for (name, condition) in &config.conditions {
+        printer.table(
+            &format!("condition.{}", key_literal(name)),
+            name.span,
+            condition.value.write(),
+        );
+    }
     for service in &config.services {
         let lines = with_inherited(service.value.write(), service_inherits(config, service));
         printer.table(

@@ -79,6 +79,7 @@ fn shape(shape: &Shape) -> Value {
             json!({ "type": "object", "additionalProperties": self::shape(value) })
         }
         Shape::Table(description) => table(description),
+        Shape::Condition => json!({ "$ref": "#/properties/condition/additionalProperties" }),
         Shape::AnyOf(shapes) => {
             json!({ "anyOf": shapes.iter().map(self::shape).collect::<Vec<_>>() })
         }

@@ -184,7 +184,11 @@ fn tables<'a>(shape: &'a Shape, path: &str, found: &mut Vec<Later<'a>>) {
         Shape::List(inner) => tables(inner, path, found),
         Shape::Map { value, .. } => tables(value, path, found),
         Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| tables(shape, path, found)),
-        Shape::Text { .. } | Shape::Words(_) | Shape::Integer { .. } | Shape::Boolean => {}
+        Shape::Text { .. }
+        | Shape::Words(_)
+        | Shape::Integer { .. }
+        | Shape::Boolean
+        | Shape::Condition => {}
     }
 }
 
@@ -222,6 +226,7 @@ fn kind(shape: &Shape) -> String {
         }
         Shape::Integer { min, max } => format!("integer {min} to {max}"),
         Shape::Boolean => "boolean".to_owned(),
+        Shape::Condition => "condition".to_owned(),
         Shape::List(inner) => format!("list: {}", kind(inner)),
         Shape::Map { key, value, .. } => format!(
             "table: {} to {}",

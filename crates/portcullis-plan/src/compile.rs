@@ -52,6 +52,8 @@ struct Compiler<'c> {
     services: Vec<&'c portcullis_config::Val<portcullis_config::Service>>,
     service_ids: HashMap<&'c str, ServiceId>,
     origins: timeouts::Origins,
+    /// The conditions with names, as far as they were needed.
+    conditions: HashMap<String, Arc<[crate::route::Condition]>>,
 }
 
 impl<'c> Compiler<'c> {
@@ -70,6 +72,7 @@ impl<'c> Compiler<'c> {
             diagnostics: Vec::new(),
             limits: Vec::new(),
             origins: timeouts::Origins::default(),
+            conditions: HashMap::new(),
         }
     }
 

@@ -12,7 +12,7 @@
 //!    match whole segments: `/v1` matches `/v1`, `/v1/` and `/v1/x`, not `/v10`; a closing slash of a prefix means nothing;
 //! 4. methods: a route that names methods before one that does not;
 //! 5. more conditions on headers before fewer; then on query parameters; then on cookies; then of the other kinds (`clients`,
-//!    `tls_names`);
+//!    `tls_names`, and the whole of `when`, each counting one);
 //! 6. the order of the files.
 //!
 //! When the conditions of a route fail, the search goes on with the next one, down to less specific

@@ -51,15 +51,15 @@ fn add(first: &mut Entry, entry: Entry, clashes: &mut Findings) {
             first.node.kind = Kind::Array(items);
         }
         ("route", Kind::Array(known), Kind::Array(more)) => known.extend(more),
-        ("listener" | "service", Kind::Table(known), Kind::Table(more)) => {
+        ("listener" | "service" | "condition", Kind::Table(known), Kind::Table(more)) => {
             merge_into(
                 known,
                 more,
                 clashes,
-                if entry.key == "listener" {
-                    two_listeners
-                } else {
-                    two_services
+                match entry.key.as_str() {
+                    "listener" => two_listeners,
+                    "condition" => two_conditions,
+                    _ => two_services,
                 },
             );
         }
@@ -114,6 +114,10 @@ fn two_listeners(first: &mut Entry, second: Entry, clashes: &mut Findings) {
 
 fn two_services(first: &mut Entry, second: Entry, clashes: &mut Findings) {
     clashes.push(twice("service", first, &second));
+}
+
+fn two_conditions(first: &mut Entry, second: Entry, clashes: &mut Findings) {
+    clashes.push(twice("condition", first, &second));
 }
 
 fn twice(kind: &str, first: &Entry, second: &Entry) -> Diagnostic {

@@ -75,6 +75,7 @@ fn finish(files: files::Files<'_>, loader: &dyn Loader) -> Loaded {
         let declared = validate::Declared {
             listeners: names(&tree, "listener"),
             services: names(&tree, "service"),
+            conditions: names(&tree, "condition"),
         };
         let found = validate::validate(&config, &declared, &sources, &diagnostics);
         diagnostics.extend(found);
@@ -140,6 +141,12 @@ fn decode(tree: &Table, sources: &SourceMap, loader: &dyn Loader) -> (Config, Ve
             .into_iter()
             .zip(1..)
             .map(named_route)
+            .collect(),
+        conditions: root
+            .condition
+            .value
+            .into_iter()
+            .map(|(name, condition)| (Val::written(name.value.0, name.span), condition))
             .collect(),
         services: root.service.value.into_iter().map(named_service).collect(),
     };

@@ -17,7 +17,7 @@ const VALUES: [&str; 4] = [
 ];
 
 /// Codes that say a name leads nowhere.
-const DANGLING: [&str; 2] = ["unknown-listener", "unknown-service"];
+const DANGLING: [&str; 3] = ["unknown-listener", "unknown-service", "unknown-condition"];
 
 pub(super) fn drop_echoes(diagnostics: &mut Vec<Diagnostic>, sources: &SourceMap) {
     let broken: Vec<Span> = diagnostics
@@ -56,7 +56,7 @@ pub(super) fn drop_echoes(diagnostics: &mut Vec<Diagnostic>, sources: &SourceMap
         !(DANGLING.contains(&d.code) && (fatal || broken_header || unread))
     });
     if diagnostics.iter().any(Diagnostic::is_error) {
-        diagnostics.retain(|d| d.code != "unused-service");
+        diagnostics.retain(|d| !matches!(d.code, "unused-service" | "unused-condition"));
     }
 }
 

@@ -41,6 +41,8 @@ pub(crate) enum Shape {
     },
     Table(Description),
     AnyOf(Vec<Shape>),
+    /// What a `[condition.NAME]` is; named, because conditions hold conditions.
+    Condition,
 }
 
 impl Shape {

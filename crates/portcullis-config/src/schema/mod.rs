@@ -6,6 +6,7 @@
 mod admin;
 mod case;
 mod choice;
+mod condition;
 mod decode;
 mod describe;
 mod global;
@@ -32,6 +33,7 @@ mod write;
 
 pub use admin::{Admin, AdminHttp, AdminLevel, AdminSocket, FileMode};
 pub use case::{Case, ClientAddress, Expect, RequestLine};
+pub use condition::{Condition, Conditions};
 pub use global::{Global, Threads};
 pub use health::Health;
 pub use limit::{RateKey, RateLimit};

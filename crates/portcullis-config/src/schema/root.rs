@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    Admin, Errors, Global, Listener, Log, Route, Service, Timeouts, Val, section, text_value,
+    Admin, Condition, Errors, Global, Listener, Log, Route, Service, Timeouts, Val, section,
+    text_value,
 };
 use crate::values::{Invalid, character, quoted};
 
@@ -29,6 +30,8 @@ section! {
         listener: default Vec<(Val<Name>, Val<Listener>)> = {},
         /// Which requests, and what becomes of them: one `[[route]]` each.
         route: default Vec<Val<Route>> = [],
+        /// Conditions by name, for `when` of several routes: `[condition.internal]`.
+        condition: default Vec<(Val<Name>, Val<Condition>)> = {},
         /// The servers that do the work, by name: `[service.app]`.
         service: default Vec<(Val<Name>, Val<Service>)> = {},
     }

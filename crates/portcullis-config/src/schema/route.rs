@@ -1,8 +1,8 @@
 //! `[[route]]`: which requests, and what becomes of them.
 
 use super::{
-    Context, CookieMatch, Field, HeaderMatch, Line, LoadedFile, Out, QueryMatch, RateLimit, Reader,
-    Rewrite, RouteTimeouts, Shape, Val, Value, choice, section,
+    Condition, Context, CookieMatch, Field, HeaderMatch, Line, LoadedFile, Out, QueryMatch,
+    RateLimit, Reader, Rewrite, RouteTimeouts, Shape, Val, Value, choice, section,
 };
 use crate::diagnostic::Diagnostic;
 use crate::tree::Node;
@@ -38,6 +38,8 @@ section! {
         clients: optional Vec<Val<Network>>,
         /// Names the client must have asked for in the TLS handshake: like `hosts`, without expressions. Any, and no TLS, when absent.
         tls_names: optional Vec<Val<HostPattern>>,
+        /// A further condition: groups of conditions, or the name of a `[condition.NAME]`.
+        when: optional Condition,
         /// A route with a higher number wins over one with a lower, whatever else they say. Every number in use is a search of its
         /// own, so use few.
         priority: default i32 = 0,

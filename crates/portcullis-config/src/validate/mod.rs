@@ -2,6 +2,8 @@
 //!
 //! Runs even when values were wrong, on what could be read, and stays silent about consequences of what was reported already.
 
+mod condition;
+mod contradiction;
 mod listener;
 mod location;
 mod names;
@@ -25,6 +27,7 @@ use crate::source::{SourceMap, Span};
 pub(crate) struct Declared {
     pub(crate) listeners: HashSet<String>,
     pub(crate) services: HashSet<String>,
+    pub(crate) conditions: HashSet<String>,
 }
 
 /// One run over a configuration.
@@ -60,6 +63,8 @@ pub(crate) fn validate(
     names::check(&mut check);
     listener::check(&mut check);
     route::check(&mut check);
+    condition::check(&mut check);
+    contradiction::check(&mut check);
     service::check(&mut check);
     observe::check(&mut check);
     shadow::check(&mut check);

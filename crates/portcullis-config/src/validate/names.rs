@@ -55,16 +55,16 @@ fn dangling_services(check: &mut Check<'_>) {
     }
 }
 
-fn dangling(
+pub(super) fn dangling(
     kind: &'static str,
     name: &str,
     span: Option<Span>,
     declared: &HashSet<String>,
 ) -> Diagnostic {
-    let code = if kind == "service" {
-        "unknown-service"
-    } else {
-        "unknown-listener"
+    let code = match kind {
+        "service" => "unknown-service",
+        "condition" => "unknown-condition",
+        _ => "unknown-listener",
     };
     let diagnostic = Diagnostic::error(code, format!("there is no {kind} {}", quoted(name)))
         .at(span, "not defined anywhere");

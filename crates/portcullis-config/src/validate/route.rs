@@ -46,7 +46,11 @@ fn lists(check: &mut Check<'_>, route: &Route) {
     }
 }
 
-fn repeated<T: Hash + Eq + Display>(check: &mut Check<'_>, items: &[Val<T>], what: &str) {
+pub(super) fn repeated<T: Hash + Eq + Display>(
+    check: &mut Check<'_>,
+    items: &[Val<T>],
+    what: &str,
+) {
     check.repeated(items, |item, first| {
         Diagnostic::error(
             "duplicate-value",

@@ -60,6 +60,75 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
         redirected(check, route);
     }
+    by_priority(check);
+}
+
+/// How many routes of higher priority each route is compared with.
+const MOST_ABOVE: usize = 100;
+
+/// Routes that one of higher priority takes everything from, wherever both stand.
+fn by_priority(check: &mut Check<'_>) {
+    let config = check.config;
+    let mut by_priority: Vec<&Val<Route>> = config.routes.iter().collect();
+    by_priority.sort_by_key(|route| std::cmp::Reverse(route.priority.value));
+    let lowest = by_priority.last().map_or(0, |route| route.priority.value);
+    let above: Vec<&Val<Route>> = by_priority
+        .into_iter()
+        .take(MOST_ABOVE)
+        .filter(|route| route.priority.value > lowest)
+        .collect();
+    for route in &config.routes {
+        let outranks = |rival: &&&Val<Route>| rival.priority.value > route.priority.value;
+        let mut rivals = above.iter().filter(outranks).copied();
+        let Some(winner) = rivals.find(|rival| takes_all(check, rival, route)) else {
+            continue;
+        };
+        if !is_whole(check, route) || !is_whole(check, winner) {
+            continue;
+        }
+        let message = format!("the route `{}` can never match", route.name.value);
+        let help = format!(
+            "its priority is {} and that of `{}` is {}",
+            route.priority.value, winner.name.value, winner.priority.value
+        );
+        check.report(
+            Diagnostic::error("shadowed-route", message)
+                .at(route.span, "never reached")
+                .note(
+                    winner.span,
+                    format!("`{}` takes all of its requests", winner.name.value),
+                )
+                .help(help),
+        );
+    }
+}
+
+/// Whether the rival takes every request that the route could.
+fn takes_all(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
+    let path = match (&rival.path, &route.path) {
+        (None, _) => true,
+        (Some(rival), Some(own)) => rival.covers(own),
+        // A route without path also takes requests that have none.
+        (Some(_), None) => false,
+    };
+    let methods = match (&rival.methods, &route.methods) {
+        (None, None) => true,
+        (None, Some(own)) => !own
+            .iter()
+            .any(|own| matches!(own.as_str(), "CONNECT" | "TRACE")),
+        (Some(_), None) => false,
+        (Some(rivals), Some(own)) => own
+            .iter()
+            .all(|own| rivals.iter().any(|rival| rival.value == own.value)),
+    };
+    path && methods
+        && within(
+            rival.hosts.as_ref(),
+            route.hosts.as_ref(),
+            HostMatch::covers,
+        )
+        && on_all_listeners(check, rival, route)
+        && holds_too(rival, route)
 }
 
 fn hosts(route: &Route) -> Vec<(Option<&HostMatch>, Option<Span>)> {
@@ -142,10 +211,19 @@ fn on_all_listeners(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
 /// Whether the rival's conditions hold whenever the route's do, and are as many of each kind: with more, the rival would
 /// come first whatever the order, and with fewer, later.
 fn implied(rival: &Route, route: &Route) -> bool {
-    same_values(&rival.headers, &route.headers)
-        && same_values(&rival.query, &route.query)
-        && same_values(&rival.cookies, &route.cookies)
+    rival.headers.len() == route.headers.len()
+        && rival.query.len() == route.query.len()
+        && rival.cookies.len() == route.cookies.len()
         && others(rival) == others(route)
+        && holds_too(rival, route)
+}
+
+/// Whether the rival's conditions beside host, path and method hold whenever the route's do.
+fn holds_too(rival: &Route, route: &Route) -> bool {
+    values_hold(&rival.headers, &route.headers)
+        && values_hold(&rival.query, &route.query)
+        && values_hold(&rival.cookies, &route.cookies)
+        && (rival.when.is_none() || rival.when == route.when)
         && within(
             rival.clients.as_ref(),
             route.clients.as_ref(),
@@ -160,8 +238,8 @@ fn implied(rival: &Route, route: &Route) -> bool {
 
 type Conditions<K, V> = Val<Vec<(Val<K>, Val<ValueMatch<V>>)>>;
 
-/// Whether each of the rival's conditions on names holds whenever the route's of that name does, and there are as many.
-fn same_values<K: PartialEq, V: PartialEq>(
+/// Whether each of the rival's conditions on names holds whenever the route's of that name does.
+fn values_hold<K: PartialEq, V: PartialEq>(
     rival: &Conditions<K, V>,
     route: &Conditions<K, V>,
 ) -> bool {
@@ -173,12 +251,14 @@ fn same_values<K: PartialEq, V: PartialEq>(
             _ => false,
         }
     };
-    rival.len() == route.len() && rival.iter().all(holds)
+    rival.iter().all(holds)
 }
 
 /// How many of the conditions that are counted last a route has.
 fn others(route: &Route) -> usize {
-    usize::from(route.clients.is_some()) + usize::from(route.tls_names.is_some())
+    usize::from(route.clients.is_some())
+        + usize::from(route.tls_names.is_some())
+        + usize::from(route.when.is_some())
 }
 
 /// Whether a list of the rival's, if it has one, takes all that the route's list takes.
@@ -234,7 +314,8 @@ fn remedy(route: &Val<Route>, winners: &[&Val<Route>]) -> String {
         && winner.query == route.query
         && winner.cookies == route.cookies
         && winner.clients == route.clients
-        && winner.tls_names == route.tls_names;
+        && winner.tls_names == route.tls_names
+        && winner.when == route.when;
     if alike {
         return "both are for the same requests, and the first one wins; remove one, or give it a path, host, method or header of its own".to_owned();
     }

@@ -90,6 +90,7 @@ fn compare(
             "tls_names",
             matched(|old, new| same_tests(old, new, Kind::TlsNames)),
         ),
+        ("when", matched(|old, new| same_tests(old, new, Kind::When))),
         ("action", same_action(plans, &old.action, &new.action)),
         ("rewrite", same_rewrite(old, new)),
         ("upgrade", old.upgrade == new.upgrade),
@@ -113,6 +114,7 @@ enum Kind {
     Cookies,
     Clients,
     TlsNames,
+    When,
 }
 
 fn kind(test: &Test) -> Kind {
@@ -122,6 +124,7 @@ fn kind(test: &Test) -> Kind {
         Test::Cookie(..) => Kind::Cookies,
         Test::Client(_) => Kind::Clients,
         Test::TlsName(_) => Kind::TlsNames,
+        _ => Kind::When,
     }
 }
 

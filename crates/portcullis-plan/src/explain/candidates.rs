@@ -64,7 +64,7 @@ pub(super) fn all(plan: &Plan, listener: ListenerId, facts: &Facts<'_>) -> Vec<C
             reason: judge.reason(id),
             condition_place: judge
                 .condition(id)
-                .map(|condition| condition.place.to_string()),
+                .map(|condition| conditions::to_blame(condition, facts).place.to_string()),
         }
     });
     judged.collect()

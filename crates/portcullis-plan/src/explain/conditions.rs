@@ -3,6 +3,24 @@
 use crate::facts::Facts;
 use crate::route::{Condition, Test, ValueTest, cookies, parameters_named};
 
+/// The innermost condition that makes `condition`, which does not hold, fail.
+pub(super) fn to_blame<'c>(condition: &'c Condition, facts: &Facts<'_>) -> &'c Condition {
+    let failing = |inner: &'c [Condition]| inner.iter().find(|inner| !inner.holds(facts));
+    let inner = match &condition.test {
+        Test::All(inner) => failing(inner),
+        Test::Named(_, inner) => failing(inner),
+        Test::Any(inner) if inner.len() == 1 => failing(inner),
+        Test::None(inner) => {
+            return inner
+                .iter()
+                .find(|inner| inner.holds(facts))
+                .unwrap_or(condition);
+        }
+        _ => None,
+    };
+    inner.map_or(condition, |inner| to_blame(inner, facts))
+}
+
 /// What is there instead of what `condition` wants.
 pub(super) fn unmet(condition: &Condition, facts: &Facts<'_>) -> String {
     match &condition.test {
@@ -32,8 +50,7 @@ pub(super) fn unmet(condition: &Condition, facts: &Facts<'_>) -> String {
             format!("client {client} is not in {networks}")
         }
         Test::TlsName(names) => {
-            let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-            let wanted = names.join(" or ");
+            let wanted = listed(names);
             match facts.tls {
                 None => format!("the connection has no TLS, and {wanted} is wanted as its name"),
                 Some(tls) if tls.name.is_empty() => {
@@ -42,7 +59,102 @@ pub(super) fn unmet(condition: &Condition, facts: &Facts<'_>) -> String {
                 Some(tls) => format!("TLS name `{}` is not {wanted}", tls.name),
             }
         }
+        Test::All(inner) => unmet_all(inner, facts),
+        Test::Named(name, inner) => {
+            format!(
+                "condition `{name}` does not hold: {}",
+                unmet_all(inner, facts)
+            )
+        }
+        Test::Any(inner) => {
+            let reasons: Vec<_> = inner.iter().map(|inner| unmet(inner, facts)).collect();
+            format!("none of `any` holds: {}", reasons.join("; "))
+        }
+        Test::None(inner) => {
+            let met = inner.iter().find(|inner| inner.holds(facts));
+            format!(
+                "`not` excludes it: {}",
+                met.map_or(String::new(), described)
+            )
+        }
+        Test::Host(..) => format!(
+            "host is `{}`, not {}",
+            facts.host,
+            host_list(&condition.test)
+        ),
+        Test::Path(pattern, _) => format!("path does not fit `{pattern}`"),
+        Test::Method(names) => format!(
+            "method {} is not {}",
+            String::from_utf8_lossy(facts.method),
+            names.join(" or ")
+        ),
+        Test::Listener(names) => {
+            format!(
+                "listener `{}` is not {}",
+                facts.listener.name,
+                listed(names)
+            )
+        }
     }
+}
+
+fn unmet_all(inner: &[Condition], facts: &Facts<'_>) -> String {
+    let failing = inner.iter().find(|inner| !inner.holds(facts));
+    failing.map_or(String::new(), |inner| unmet(inner, facts))
+}
+
+fn host_list(test: &Test) -> String {
+    let Test::Host(names, regexes) = test else {
+        return String::new();
+    };
+    let texts = regexes.iter().flat_map(|set| set.texts().iter());
+    let all = names
+        .iter()
+        .map(ToString::to_string)
+        .chain(texts.map(ToString::to_string));
+    listed(&all.collect::<Vec<_>>())
+}
+
+/// A condition as one would say it.
+fn described(condition: &Condition) -> String {
+    described_test(&condition.test)
+}
+
+fn described_test(test: &Test) -> String {
+    match test {
+        Test::Header(name, test) => format!("header `{name}` {}", wanted(test)),
+        Test::Parameter(name, test) => format!("query parameter `{name}` {}", wanted(test)),
+        Test::Cookie(name, test) => format!("cookie `{name}` {}", wanted(test)),
+        Test::Client(networks) => format!("client in {networks}"),
+        Test::TlsName(names) => format!("TLS name {}", listed(names)),
+        Test::Host(..) => format!("host {}", host_list(test)),
+        Test::Path(pattern, _) => format!("path `{pattern}`"),
+        Test::Method(names) => format!("method {}", names.join(" or ")),
+        Test::Listener(names) => format!("listener {}", listed(names)),
+        Test::All(inner) => joined(inner, " and "),
+        Test::Any(inner) => joined(inner, " or "),
+        Test::None(inner) => format!("not ({})", joined(inner, " or ")),
+        Test::Named(name, _) => format!("condition `{name}`"),
+    }
+}
+
+fn wanted(test: &ValueTest) -> String {
+    match test {
+        ValueTest::Present => "is there".to_owned(),
+        ValueTest::Absent => "is not there".to_owned(),
+        ValueTest::Equals(value) => format!("is `{}`", shown(value)),
+        ValueTest::Matches(regexes) => format!("matches `{}`", regexes.texts().join("` or `")),
+    }
+}
+
+fn joined(conditions: &[Condition], word: &str) -> String {
+    let all: Vec<_> = conditions.iter().map(described).collect();
+    all.join(word)
+}
+
+fn listed(names: &[impl std::fmt::Display]) -> String {
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(" or ")
 }
 
 fn values(kind: &str, name: &str, test: &ValueTest, found: &[Vec<u8>]) -> String {

@@ -1,6 +1,8 @@
 //! What operators are told about a request.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod matching;
+
 use super::*;
 use crate::compile::{Machine, compile};
 use crate::fixture;

@@ -3,7 +3,9 @@
 //! Names that come several times (fields, parameters, cookies) must satisfy a condition each time: a second one cannot
 //! smuggle in another value that only the server would look at.
 
-use portcullis_config::HostPattern;
+use std::sync::Arc;
+
+use portcullis_config::{HostPattern, PathPattern};
 
 use super::parts;
 use crate::facts::Facts;
@@ -38,6 +40,22 @@ pub enum Test {
     Client(Networks),
     /// The name asked for in the TLS handshake is one of these.
     TlsName(Box<[HostPattern]>),
+    /// The host is one of these.
+    Host(Box<[HostPattern]>, Option<Arc<Regexes>>),
+    /// The path fits.
+    Path(PathPattern, Option<Arc<Regexes>>),
+    /// The method is one of these.
+    Method(Box<[Box<str>]>),
+    /// The listener is one of these, by name.
+    Listener(Box<[Box<str>]>),
+    /// All of these hold.
+    All(Box<[Condition]>),
+    /// At least one of these holds.
+    Any(Box<[Condition]>),
+    /// None of these holds.
+    None(Box<[Condition]>),
+    /// All of these hold, which are a `[condition.NAME]`.
+    Named(Box<str>, Arc<[Condition]>),
 }
 
 /// What must hold of the values of one name.
@@ -50,7 +68,7 @@ pub enum ValueTest {
     /// There is one, and every one is exactly this.
     Equals(Box<[u8]>),
     /// There is one, and every one matches this as a whole.
-    Matches(std::sync::Arc<Regexes>),
+    Matches(Arc<Regexes>),
 }
 
 impl Condition {
@@ -68,8 +86,35 @@ impl Condition {
             Test::TlsName(names) => facts
                 .tls
                 .is_some_and(|tls| names.iter().any(|name| name.takes(&tls.name))),
+            Test::Host(names, regexes) => host(names, regexes.as_deref(), facts),
+            Test::Path(pattern, regexes) => path(pattern, regexes.as_deref(), facts),
+            Test::Method(names) => names.iter().any(|name| name.as_bytes() == facts.method),
+            Test::Listener(names) => names.iter().any(|name| **name == *facts.listener.name),
+            Test::All(inner) => inner.iter().all(|inner| inner.holds(facts)),
+            Test::Any(inner) => inner.iter().any(|inner| inner.holds(facts)),
+            Test::None(inner) => !inner.iter().any(|inner| inner.holds(facts)),
+            Test::Named(_, inner) => inner.iter().all(|inner| inner.holds(facts)),
         }
     }
+}
+
+/// A request without a host has none of them.
+fn host(names: &[HostPattern], regexes: Option<&Regexes>, facts: &Facts<'_>) -> bool {
+    !facts.host.is_empty()
+        && (names.iter().any(|name| name.takes(facts.host))
+            || regexes.is_some_and(|set| set.is_match(facts.host.as_bytes())))
+}
+
+/// A request without a path has none that fits.
+fn path(pattern: &PathPattern, regexes: Option<&Regexes>, facts: &Facts<'_>) -> bool {
+    if facts.path.first() != Some(&b'/') {
+        return false;
+    }
+    // A normalised path is ASCII.
+    let text = std::str::from_utf8(facts.path).unwrap_or_default();
+    pattern
+        .takes(text)
+        .unwrap_or_else(|| regexes.is_some_and(|set| set.is_match(facts.path)))
 }
 
 /// What has been seen of the values of one name.

@@ -1,12 +1,12 @@
 //! The precedence of routes, against examples and against a naive model.
 #![allow(clippy::unwrap_used)]
 
+mod model;
+
 use super::*;
 use crate::facts::Fields;
 use crate::fixture::{TestFields, entry, facts, listener};
 use crate::plan::Listener;
-use portcullis_config::HostPattern;
-use proptest::prelude::*;
 
 fn rule(methods: &[&str], headers: &[(&str, ValueTest)]) -> Rule {
     let headers = headers.iter().map(|(name, test)| Condition {
@@ -483,58 +483,4 @@ fn a_witness_hears_why_each_candidate_lost() {
         (0, Verdict::Outranked),
     ];
     assert_eq!(heard.0, expected);
-}
-
-/// The precedence of the module's documentation, spelled out.
-fn naive(entries: &[Entry], host: &str, path: &str) -> Option<usize> {
-    let host_rank = |entry: &Entry| {
-        if entry.hosts.is_empty() {
-            return Some(0);
-        }
-        let ranks = entry.hosts.iter().filter_map(|pattern| match pattern {
-            HostMatch::Name(HostPattern::Exact(name)) => (**name == *host).then_some(usize::MAX),
-            HostMatch::Name(HostPattern::Wildcard(suffix)) => host
-                .ends_with(&format!(".{suffix}"))
-                .then_some(suffix.len()),
-            HostMatch::Regex(_) => None,
-        });
-        ranks.max()
-    };
-    let path_rank = |entry: &Entry| match &entry.path {
-        None => Some(0),
-        Some(PathPattern::Exact(exact)) => (**exact == *path).then_some(usize::MAX),
-        Some(PathPattern::Prefix(prefix)) => {
-            let prefix = prefix.trim_end_matches('/');
-            let below = path == prefix || path.starts_with(&format!("{prefix}/"));
-            below.then_some(prefix.len())
-        }
-        Some(PathPattern::Template(_) | PathPattern::Regex(_)) => None,
-    };
-    let ranked = entries.iter().filter_map(|entry| {
-        let rank = (
-            host_rank(entry)?,
-            path_rank(entry)?,
-            std::cmp::Reverse(entry.route),
-        );
-        Some((rank, entry.route.index()))
-    });
-    ranked.max().map(|(_, index)| index)
-}
-
-proptest! {
-    #[test]
-    fn agrees_with_the_naive_model(
-        specs in proptest::collection::vec(("(\\*\\.)?([ab]\\.){0,2}[ab]", any::<bool>(), "=?(/[xy]{1,2}){1,3}|/|"), 1..40),
-        requests in proptest::collection::vec(("([ab]\\.){0,3}[ab]", "(/[xy]{0,2}){1,4}"), 1..40),
-    ) {
-        let entries: Vec<Entry> = specs
-            .iter()
-            .enumerate()
-            .map(|(index, (host, any, path))| entry(index, if *any { &[] } else { std::slice::from_ref(host) }.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), path))
-            .collect();
-        let listener = listener(entries.clone());
-        for (host, path) in &requests {
-            prop_assert_eq!(get(&listener, host, path), naive(&entries, host, path), "{} {}", host, path);
-        }
-    }
 }
