@@ -174,7 +174,7 @@ impl Connection {
             set(setting::MAX_FRAME_SIZE, ours.max_frame);
         }
         frame::write(&mut self.output.bytes, kind::SETTINGS, 0, 0, &payload);
-        if let Some(increment) = self.credit.owe(0) {
+        if let Some(increment) = self.credit.grow() {
             frame::window_update(&mut self.output.bytes, 0, increment);
         }
     }
