@@ -3,5 +3,6 @@
 pub mod config;
 pub mod forwarded;
 pub mod http1;
+pub mod http2;
 pub mod path;
 pub mod proxy_protocol;

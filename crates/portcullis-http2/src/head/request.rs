@@ -327,6 +327,8 @@ impl Sink for RequestDraft {
 
 fn scheme(name: &[u8]) -> Result<Scheme, Refusal> {
     match name {
+        b"https" => Ok(Scheme::Https),
+        b"http" => Ok(Scheme::Http),
         _ if name.eq_ignore_ascii_case(b"https") => Ok(Scheme::Https),
         _ if name.eq_ignore_ascii_case(b"http") => Ok(Scheme::Http),
         _ => Err(Refusal::SchemeInvalid),
