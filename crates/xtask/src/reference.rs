@@ -3,6 +3,7 @@
 
 use anyhow::{Context, Result};
 use portcullis_http1::Reject;
+use portcullis_http2::{Refusal, Scope};
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,6 +27,36 @@ client gets for its request; a server's answer that is refused becomes 502, or a
 | --- | --- | --- | --- |
 ";
 
+const HTTP2: &str = "
+## HTTP/2
+
+<!-- Generated from crates/portcullis-http2/src/refusal.rs. -->
+
+What ends a stream is answered with RST_STREAM and leaves the others alone; what ends the connection is answered with GOAWAY. The words that begin with
+`h2-flood` are for peers that do what serves only to make us work.
+
+| reason | ends | error | rule | what was wrong |
+| --- | --- | --- | --- | --- |
+";
+
+fn http2_refusals(page: &mut String) {
+    page.push_str(HTTP2);
+    for refusal in Refusal::ALL {
+        let ends = match refusal.scope() {
+            Scope::Stream => "stream",
+            Scope::Connection => "connection",
+        };
+        let _ = writeln!(
+            page,
+            "| `{}` | {ends} | {} | {} | {} |",
+            refusal.code(),
+            refusal.error().name(),
+            refusal.rfc(),
+            refusal.text()
+        );
+    }
+}
+
 fn refusals() -> String {
     let mut page = REFUSALS.to_owned();
     for reject in Reject::ALL {
@@ -38,6 +69,7 @@ fn refusals() -> String {
             reject.text()
         );
     }
+    http2_refusals(&mut page);
     page
 }
 
