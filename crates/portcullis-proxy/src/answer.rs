@@ -13,6 +13,7 @@ use crate::client::Client;
 use crate::deadline::Slot;
 use crate::desk::{Desk, RequestPart, ResponsePart};
 use crate::failure::Failure;
+use crate::grpc;
 use crate::heads;
 use crate::io::poll_fill;
 use crate::scene::{Scene, Story};
@@ -291,6 +292,9 @@ impl Writer<'_> {
         out: &mut Vec<u8>,
         body: &mut Vec<u8>,
     ) -> usize {
+        if grpc::is_call(self.request) {
+            return self.grpc_error(status, story, out);
+        }
         let accept = self
             .request
             .head
@@ -317,6 +321,23 @@ impl Writer<'_> {
             out.extend_from_slice(write::CRLF);
         }
         self.finish(status, story, out, body)
+    }
+
+    /// An error as a gRPC client reads it: success of HTTP, failure of the call, no body.
+    fn grpc_error(&self, status: u16, story: &mut Story, out: &mut Vec<u8>) -> usize {
+        let code = grpc::code(status, story.deadline);
+        self.head(200, story, out);
+        write::field(out, b"content-type", b"application/grpc");
+        write::number_field(out, b"grpc-status", u64::from(code));
+        write::field(out, b"grpc-message", write::reason(status).as_bytes());
+        if let Some(route) = self.facts.route {
+            let outcome = self.outcome(story);
+            route
+                .response_headers
+                .write(self.facts, Some(&outcome), out);
+        }
+        out.extend_from_slice(write::CRLF);
+        out.len()
     }
 
     fn head(&self, status: u16, story: &mut Story, out: &mut Vec<u8>) {

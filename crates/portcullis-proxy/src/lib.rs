@@ -14,6 +14,7 @@ mod exchange;
 mod failure;
 mod finish;
 mod forward;
+mod grpc;
 mod heads;
 mod http2;
 mod io;
