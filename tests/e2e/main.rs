@@ -18,6 +18,7 @@ mod forward;
 mod forwarded;
 mod health;
 mod http2;
+mod http2_limits;
 mod keep_alive;
 mod logs;
 mod metrics;

@@ -200,6 +200,14 @@ impl Client {
         got.unwrap_or_else(|error| panic!("{error}; had {:?}", self.lossy()))
     }
 
+    /// The same, or why it could not be read.
+    ///
+    /// # Errors
+    /// The proxy closed, or sent nothing for too long.
+    pub fn try_exactly(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        self.reader.exactly(&mut self.stream, count)
+    }
+
     /// Everything until the proxy closes; a reset counts as an end.
     #[track_caller]
     pub fn rest(&mut self) -> Vec<u8> {

@@ -14,6 +14,7 @@
 mod client;
 mod folder;
 mod http;
+pub mod http2;
 mod origin;
 mod origin_tls;
 mod patience;
@@ -25,6 +26,7 @@ mod tool;
 pub use client::Client;
 pub use folder::Folder;
 pub use http::{Fields, Request, Response};
+pub use http2::Http2;
 pub use origin::{Origin, Peer, ok};
 pub use origin_tls::{OriginTls, Session};
 pub use patience::{PATIENCE, eventually};
