@@ -138,6 +138,12 @@ impl Floods {
         self.earn(Flood::Unknown, 1);
     }
 
+    /// A stream came to its end on both sides.
+    #[inline]
+    pub(crate) fn earn_completed(&mut self) {
+        self.earn(Flood::Resets, 1);
+    }
+
     /// A frame with data came.
     #[inline]
     pub(crate) fn earn_data_received(&mut self) {

@@ -56,7 +56,8 @@ pub struct Allowance {
 /// Where honest peers send control frames in answer to work (WINDOW_UPDATE for data, PING to measure), work adds to the allowance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budgets {
-    /// Streams that the peer resets ("rapid reset").
+    /// Streams that the peer resets ("rapid reset"), besides one for each stream that came to its end: callers with
+    /// deadlines cancel much and mean no harm.
     pub resets: Allowance,
     /// Streams that we reset because of what the peer sent ("made you reset"), malformed requests included.
     pub faults: Allowance,

@@ -84,6 +84,22 @@ fn rapid_reset_ends_the_connection() {
 }
 
 #[test]
+fn callers_that_cancel_half_of_what_they_ask_go_on() {
+    let mut peer = Peer::of_server();
+    for round in 0..2000 {
+        let (kept, cancelled) = (1 + 4 * round, 3 + 4 * round);
+        peer.send(&get(kept)).send(&get(cancelled));
+        peer.answer(kept);
+        peer.send(&frame(RST_STREAM, NONE, cancelled, &[0, 0, 0, 8]));
+        for stream in [kept, cancelled] {
+            let id = peer.id(stream);
+            peer.connection.release(id);
+        }
+    }
+    assert_eq!(peer.broken, None);
+}
+
+#[test]
 fn made_you_reset_ends_the_connection() {
     for case in ["window", "data", "length"] {
         let mut peer = Peer::of_server();

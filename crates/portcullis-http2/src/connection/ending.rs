@@ -50,7 +50,10 @@ impl Connection {
             return;
         };
         let (sent, received) = (stream.sending, stream.receiving);
-        if stream.reset.is_none() && (sent, received) != (Side::Ended, Side::Ended) {
+        let is_whole = (sent, received) == (Side::Ended, Side::Ended);
+        if stream.reset.is_none() && is_whole {
+            self.floods.earn_completed();
+        } else if stream.reset.is_none() {
             let is_answered = sent == Side::Ended && self.role == Role::Server;
             self.reset(
                 id,

@@ -1,7 +1,5 @@
 //! The lines of HTTP/1 text that we wrote ourselves.
 
-use memchr::memchr;
-
 /// Goes over lines that end with CRLF, up to an empty one.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines<'a> {
@@ -27,11 +25,27 @@ impl<'a> Iterator for Lines<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let end = memchr(b'\r', self.rest)?;
+        let end = find_cr(self.rest)?;
         let line = self.rest.get(..end)?;
         self.rest = self.rest.get(end + 2..).unwrap_or_default();
         (!line.is_empty()).then_some(line)
     }
+}
+
+/// Where the first CR is. Lines are short, so that this costs less than the call of a search made for long texts.
+#[inline]
+fn find_cr(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, rest) = text.as_chunks::<8>();
+    for (place, word) in words.iter().enumerate() {
+        let other = u64::from_le_bytes(*word) ^ (ONES * b'\r' as u64);
+        let hits = other.wrapping_sub(ONES) & !other & (ONES << 7);
+        if hits != 0 {
+            return Some(place * 8 + hits.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|&byte| byte == b'\r')?;
+    Some(words.len() * 8 + at)
 }
 
 /// The status of a status line; 500 of anything else, which nobody writes.
@@ -51,4 +65,35 @@ pub(crate) fn value_of<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         return None;
     };
     start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cr_is_found_wherever_it_stands() {
+        for length in 0..30 {
+            assert_eq!(find_cr(&vec![0x8D; length]), None);
+            for place in 0..length {
+                let mut text = vec![0x8D; length];
+                text[place] = b'\r';
+                text[length - 1] = b'\r';
+                assert_eq!(find_cr(&text), Some(place));
+            }
+        }
+    }
+
+    #[test]
+    fn lines_end_at_the_empty_one() {
+        let (first, lines) =
+            Lines::of_head(b"HTTP/1.1 204 No Content\r\nA: b\r\nc:d\r\n\r\nx: y\r\n");
+        assert_eq!(status_of(first), *b"204");
+        assert_eq!(lines.collect::<Vec<_>>(), [b"A: b".as_slice(), b"c:d"]);
+        assert_eq!(
+            value_of(b"Upgrade:  websocket ", b"upgrade"),
+            Some(b"websocket".as_slice())
+        );
+        assert_eq!(value_of(b"upgrades: x", b"upgrade"), None);
+    }
 }

@@ -256,10 +256,12 @@ impl RequestDraft {
         if !self.method.is_set {
             return Err(Refusal::PseudoMissing);
         }
-        if !is_token(self.kept(self.method)) {
-            return Err(Refusal::MethodInvalid);
+        match self.kept(self.method) {
+            b"GET" | b"POST" | b"HEAD" => {}
+            b"CONNECT" => self.is_connect = true,
+            method if is_token(method) => {}
+            _ => return Err(Refusal::MethodInvalid),
         }
-        self.is_connect = self.kept(self.method) == b"CONNECT";
         if self.protocol.is_set {
             self.check_protocol()?;
         } else if self.is_connect {
@@ -307,7 +309,9 @@ impl RequestDraft {
         let path = self.kept(self.path);
         let is_asterisk = path == b"*" && self.kept(self.method) == b"OPTIONS";
         let begins = path.first() == Some(&b'/') || is_asterisk;
-        match begins && path.iter().all(u8::is_ascii_graphic) {
+        // Without an early end, so that many bytes are looked at at once.
+        let is_bad = |bad, byte: &u8| bad | !byte.is_ascii_graphic();
+        match begins && !path.iter().fold(false, is_bad) {
             true => Ok(()),
             false => Err(Refusal::PathInvalid),
         }
