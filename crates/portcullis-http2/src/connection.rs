@@ -85,6 +85,8 @@ pub struct Connection {
     waiting: VecDeque<u32>,
     /// Shares of room that were announced and not used yet.
     granted: usize,
+    /// Whether room is being announced.
+    is_granting: bool,
     notices: VecDeque<Event>,
     floods: Floods,
     counters: Counters,
@@ -137,6 +139,7 @@ impl Connection {
             ready: VecDeque::new(),
             waiting: VecDeque::new(),
             granted: 0,
+            is_granting: true,
             notices: VecDeque::new(),
             floods: Floods::new(&settings.budgets, now),
             counters: Counters::default(),

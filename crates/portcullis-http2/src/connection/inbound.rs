@@ -81,6 +81,8 @@ impl Connection {
             return Ok(());
         }
         self.now = now;
+        // Nobody waits for ever for those who were told of room and do not come.
+        self.granted = 0;
         let mut rest = self.take_preface(bytes)?;
         while !rest.is_empty() {
             rest = if self.inbound.data.is_some() {

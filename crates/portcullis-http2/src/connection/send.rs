@@ -273,18 +273,17 @@ impl Connection {
         None
     }
 
-    /// Whether a share more fits, beside those announced. Room is announced when half of the output is written, so that frames are not small.
-    fn has_room(&self) -> bool {
-        let half = self.settings.output / 2;
-        let is_low = self.output.len() <= half;
-        let announced = if self.output.len() == 0 {
-            0
-        } else {
-            self.granted * SHARE
-        };
+    /// Whether a share more fits, beside those announced. Once all was given away it begins again when half of the output is written, so that
+    /// frames are not small.
+    fn has_room(&mut self) -> bool {
+        if self.output.len() <= self.settings.output / 2 {
+            self.is_granting = true;
+        }
         let window = usize::try_from(self.window).unwrap_or(0);
         let output = self.settings.output.saturating_sub(self.output.len());
-        is_low && window.min(output) > announced
+        let announced = self.granted * SHARE;
+        self.is_granting &= output > announced;
+        self.is_granting && window > announced
     }
 
     /// A stream that was told of room uses it, or does not need it any more.
