@@ -150,7 +150,7 @@ impl Stage {
             "bind" => self.bind(value),
             "servers" | "address" if is_server => self.server(value, section),
             "path" if section == "admin" => "@dir@/admin.sock".to_owned(),
-            "cert" | "key" | "ca" | "body_file" => self.file(value),
+            "cert" | "key" | "ca" | "body_file" | "page" => self.file(value),
             _ if section == "errors" && value.contains('.') => self.file(value),
             _ => value.to_owned(),
         }

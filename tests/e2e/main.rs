@@ -34,6 +34,7 @@ mod rewriting;
 mod routing;
 mod timeouts;
 mod tls;
+mod traffic;
 mod upstream_proxy_protocol;
 mod upstream_tls;
 mod websocket;

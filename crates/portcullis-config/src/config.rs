@@ -51,12 +51,12 @@ impl Config {
             .map(|(_, condition)| condition)
     }
 
-    /// The service a route forwards to; `None` when it answers by itself.
+    /// The service a route forwards to; `None` when it answers by itself, or splits its requests between several.
     #[must_use]
     pub fn service_of(&self, route: &Route) -> Option<&Val<Service>> {
         match &route.action {
             RouteAction::Service(name) => self.service(name),
-            RouteAction::Redirect(_) | RouteAction::Respond(_) => None,
+            RouteAction::Split(_) | RouteAction::Redirect(_) | RouteAction::Respond(_) => None,
         }
     }
 
@@ -75,8 +75,19 @@ impl Config {
     /// The timeouts of a request on `listener` by `route`: the route's own, else its service's, else the listener's, else the defaults.
     #[must_use]
     pub fn request_timeouts(&self, listener: &Listener, route: &Route) -> Timeouts {
+        self.request_timeouts_with(listener, route, self.service_of(route))
+    }
+
+    /// The same for a route that forwards to several services, when `service` is the one.
+    #[must_use]
+    pub fn request_timeouts_with(
+        &self,
+        listener: &Listener,
+        route: &Route,
+        service: Option<&Val<Service>>,
+    ) -> Timeouts {
         let timeouts = self.listener_timeouts(listener);
-        let timeouts = match self.service_of(route) {
+        let timeouts = match service {
             Some(service) => timeouts.with(&service.timeouts),
             None => timeouts,
         };

@@ -26,16 +26,17 @@ pub use load::{Loaded, LoadedCases, load, load_cases, load_text};
 pub use reference::reference;
 pub use render::{render, to_json};
 pub use schema::{
-    AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Case, Certificate,
-    ClientAddress, ClientAuth, ClientAuthMode, Condition, Conditions, CookieMatch, Errors,
-    EscapePolicy, Expect, FileMode, ForwardedHeaders, Global, HeaderEdits, HeaderMatch, Health,
-    Hsts, Http2, Limits, Listener, ListenerTimeouts, LoadedFile, Log, LogLevel, LogTarget, Origin,
-    PathChange, PathParameters, Paths, Pool, Protocol, ProxyProtocol, ProxyVersion, QueryEdits,
-    QueryMatch, RateKey, RateLimit, Redirect, RedirectHttps, RedirectScheme, RedirectStatus,
-    RequestId, RequestLine, Respond, Retry, RetryCause, RetryMethods, Rewrite, Route, RouteAction,
-    RouteTimeouts, Server, ServerHeader, Service, ServiceTimeouts, ServiceTls, SlashPolicy,
-    StripPrefix, Substitution, Threads, TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames,
-    Val, ValueMatch,
+    Abort, AccessFormat, AccessLog, Admin, AdminHttp, AdminLevel, AdminSocket, Balance, Case,
+    Certificate, ClientAddress, ClientAuth, ClientAuthMode, Closed, Condition, Conditions,
+    CookieMatch, Delay, Errors, EscapePolicy, Expect, Fault, FileMode, ForwardedHeaders, Global,
+    HeaderEdits, HeaderMatch, Health, Hsts, Http2, Limits, Listener, ListenerTimeouts, LoadedFile,
+    Log, LogLevel, LogTarget, Maintenance, Origin, PathChange, PathParameters, Paths, Pool,
+    Protocol, ProxyProtocol, ProxyVersion, QueryEdits, QueryMatch, RateKey, RateLimit, Redirect,
+    RedirectHttps, RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond, Retry,
+    RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader,
+    Service, ServiceTimeouts, ServiceTls, SlashPolicy, Split, Sticky, StickyBy, StripPrefix,
+    Substitution, Threads, TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames, Val,
+    ValueMatch, Variant,
 };
 pub use source::{FileId, FsLoader, Loader, MAX_FILE_BYTES, Place, SourceFile, SourceMap, Span};
 pub use values::{

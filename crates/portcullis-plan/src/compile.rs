@@ -11,6 +11,7 @@ mod rule;
 mod service;
 mod timeouts;
 mod tls;
+mod traffic;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};

@@ -2,9 +2,16 @@
 //!
 //! It is fixed and written in [`decide_with`]: operators do not assemble a filter chain.
 
-use crate::plan::{Action, ExchangeTimeouts, FixedResponse, Listener, Plan, Route, Template};
+use std::time::Duration;
+
+use crate::chance::Chance;
+use crate::fault::Injected;
+use crate::plan::{
+    Action, ExchangeTimeouts, FixedResponse, Listener, Maintenance, Plan, Route, Template,
+};
 use crate::rewrite::{self, RewriteRefusal};
 use crate::route::{Found, Witness};
+use crate::split::Chosen;
 use crate::{Facts, LimitId, Live, Moment, RouteId, Scheme, ServiceId};
 
 /// What to do with a request.
@@ -15,6 +22,8 @@ pub enum Decision<'p> {
         route: Option<RouteId>,
         /// The answer.
         answer: Answer<'p>,
+        /// How long the client waits for it, where that is an injected fault.
+        delay: Option<Duration>,
     },
     /// Pass it on.
     Forward(Forward<'p>),
@@ -36,6 +45,8 @@ pub enum Answer<'p> {
     },
     /// A configured answer.
     Respond(&'p FixedResponse),
+    /// The listener or the route is closed.
+    Maintenance(&'p Maintenance),
     /// An error page.
     Refuse(Refusal),
 }
@@ -54,6 +65,11 @@ pub enum Refusal {
     HostRequired,
     /// The rewrite of the route makes a target or Host of this request that must not be sent: 400.
     Rewritten(RewriteRefusal),
+    /// An injected fault.
+    FaultAbort {
+        /// Its status.
+        status: u16,
+    },
     /// Over a rate limit.
     RateLimited {
         /// Configured status, 429 unless changed.
@@ -72,7 +88,7 @@ impl Refusal {
             Self::MethodNotAllowed => 405,
             Self::Misdirected => 421,
             Self::HostRequired | Self::Rewritten(_) => 400,
-            Self::RateLimited { status, .. } => status,
+            Self::FaultAbort { status } | Self::RateLimited { status, .. } => status,
         }
     }
 
@@ -85,6 +101,7 @@ impl Refusal {
             Self::Misdirected => "misdirected",
             Self::HostRequired => "host-required",
             Self::Rewritten(refusal) => refusal.code(),
+            Self::FaultAbort { .. } => "fault-abort",
             Self::RateLimited { .. } => "rate-limited",
         }
     }
@@ -102,6 +119,10 @@ pub struct Forward<'p> {
     pub timeouts: &'p ExchangeTimeouts,
     /// Bytes of body allowed.
     pub body_limit: Option<u64>,
+    /// Why this service, where the route has several, and its position among them.
+    pub chosen: Option<(usize, Chosen)>,
+    /// How long it waits before it is passed on, where that is an injected fault.
+    pub delay: Option<Duration>,
 }
 
 impl Forward<'_> {
@@ -119,9 +140,17 @@ impl Forward<'_> {
 }
 
 /// Decides about one request. Reads no clock, takes no lock, allocates nothing; only rate limits are counted, in `live`.
+///
+/// What is left to chance is drawn from `chance`.
 #[must_use]
-pub fn decide<'p>(plan: &'p Plan, live: &Live, facts: &Facts<'_>, now: Moment) -> Decision<'p> {
-    decide_with(plan, live, facts, now, &mut ())
+pub fn decide<'p>(
+    plan: &'p Plan,
+    live: &Live,
+    facts: &Facts<'_>,
+    now: Moment,
+    chance: Chance,
+) -> Decision<'p> {
+    decide_with(plan, live, facts, now, chance, &mut ())
 }
 
 /// As [`decide`], telling `witness` which routes were considered and why they lost.
@@ -130,6 +159,7 @@ pub fn decide_with<'p, W: Witness>(
     live: &Live,
     facts: &Facts<'_>,
     now: Moment,
+    mut chance: Chance,
     witness: &mut W,
 ) -> Decision<'p> {
     let Some(listener) = plan.listener(facts.listener_id) else {
@@ -146,6 +176,9 @@ pub fn decide_with<'p, W: Witness>(
     if let Some(refusal) = over_limit(plan, live, listener.rate_limit, facts, now) {
         return refuse(None, refusal);
     }
+    if let Some(closed) = closed(listener.maintenance.as_deref(), facts) {
+        return answer(None, closed);
+    }
     let (route_id, timeouts) = match listener.router.find(facts, witness) {
         Found::Route(route, timeouts) => (route, timeouts),
         Found::Nothing => return refuse(None, Refusal::NoRoute),
@@ -154,42 +187,82 @@ pub fn decide_with<'p, W: Witness>(
     let Some(route) = plan.route(route_id) else {
         return refuse(None, Refusal::NoRoute);
     };
+    if let Some(closed) = closed(route.maintenance(), facts) {
+        return answer(Some(route_id), closed);
+    }
     if let Some(refusal) = over_limit(plan, live, route.rate_limit, facts, now) {
         return refuse(Some(route_id), refusal);
     }
-    match &route.action {
-        Action::Forward(service) => Decision::Forward(Forward {
-            route_id,
-            route,
-            service: *service,
-            timeouts,
-            body_limit: route.body_limit.unwrap_or(listener.limits.body),
-        }),
-        Action::Redirect { to, .. } if lacks_host(to, facts) => {
-            refuse(Some(route_id), Refusal::HostRequired)
+    let injected = route
+        .fault()
+        .map_or_else(Injected::default, |fault| fault.inject(facts, &mut chance));
+    if let Some(status) = injected.abort {
+        return refuse(Some(route_id), Refusal::FaultAbort { status }).after(injected.delay);
+    }
+    let (service, timeouts, chosen) = match &route.action {
+        Action::Forward(service) => (*service, timeouts, None),
+        Action::Split(split) => {
+            let (at, why) = split.choose(facts, &mut chance);
+            let Some(variant) = split.variants.get(at) else {
+                return refuse(Some(route_id), Refusal::NoRoute);
+            };
+            let own = listener.variant_timeouts(route_id, at);
+            let timeouts = own.map_or(timeouts, |own| &own.timeouts);
+            (variant.service, timeouts, Some((at, why)))
         }
-        Action::Redirect { status, to } => answer(
-            route_id,
-            Answer::Redirect {
-                status: *status,
-                to,
-            },
-        ),
-        Action::Respond(response) => answer(route_id, Answer::Respond(response)),
+        other => return own_answer(route_id, other, facts).after(injected.delay),
+    };
+    Decision::Forward(Forward {
+        route_id,
+        route,
+        service,
+        timeouts,
+        body_limit: route.body_limit.unwrap_or(listener.limits.body),
+        chosen,
+        delay: injected.delay,
+    })
+}
+
+/// The answer of a route that asks no server.
+fn own_answer<'p>(route: RouteId, action: &'p Action, facts: &Facts<'_>) -> Decision<'p> {
+    match action {
+        Action::Redirect { to, .. } if lacks_host(to, facts) => {
+            refuse(Some(route), Refusal::HostRequired)
+        }
+        Action::Redirect { status, to } => {
+            let status = *status;
+            answer(Some(route), Answer::Redirect { status, to })
+        }
+        Action::Respond(response) => answer(Some(route), Answer::Respond(response)),
+        Action::Forward(_) | Action::Split(_) => refuse(Some(route), Refusal::NoRoute),
+    }
+}
+
+/// How a listener or a route turns this request away, if it is closed for it.
+fn closed<'p>(rule: Option<&'p Maintenance>, facts: &Facts<'_>) -> Option<Answer<'p>> {
+    rule.filter(|rule| rule.refuses(facts))
+        .map(Answer::Maintenance)
+}
+
+impl Decision<'_> {
+    /// The same, after a delay.
+    fn after(mut self, wait: Option<Duration>) -> Self {
+        match &mut self {
+            Self::Answer { delay, .. } | Self::Forward(Forward { delay, .. }) => *delay = wait,
+        }
+        self
     }
 }
 
 fn refuse<'p>(route: Option<RouteId>, refusal: Refusal) -> Decision<'p> {
-    Decision::Answer {
-        route,
-        answer: Answer::Refuse(refusal),
-    }
+    answer(route, Answer::Refuse(refusal))
 }
 
-fn answer(route: RouteId, answer: Answer<'_>) -> Decision<'_> {
+fn answer(route: Option<RouteId>, answer: Answer<'_>) -> Decision<'_> {
     Decision::Answer {
-        route: Some(route),
+        route,
         answer,
+        delay: None,
     }
 }
 
@@ -210,10 +283,7 @@ fn https_redirect<'p>(port: u16, facts: &Facts<'_>) -> Decision<'p> {
     if facts.host.is_empty() {
         return refuse(None, Refusal::HostRequired);
     }
-    Decision::Answer {
-        route: None,
-        answer: Answer::HttpsRedirect { port },
-    }
+    answer(None, Answer::HttpsRedirect { port })
 }
 
 /// A redirect built from an absent host would send the client to whatever stands next in the template.

@@ -10,9 +10,11 @@ mod forward;
 mod precedence;
 mod question;
 mod show;
+mod traffic;
 
 use std::net::IpAddr;
 
+use crate::chance::Chance;
 use crate::decide::{Answer, Decision, Refusal, decide};
 use crate::forwarded;
 use crate::normalize;
@@ -135,7 +137,7 @@ pub fn explain(
         service: None,
         server: None,
     };
-    let decision = decide(plan, live, &facts, now);
+    let decision = decide(plan, live, &facts, now, Chance::none());
     let request = question.to_string();
     Ok(explain_decision(
         plan,
@@ -222,12 +224,13 @@ impl Explanation {
                 );
                 self.forwarding = Some(Forwarding::of(plan, live, facts, forward));
             }
-            Decision::Answer { route, answer } => {
+            Decision::Answer { route, answer, .. } => {
                 let route = route.and_then(|id| plan.route(id));
                 self.route = route.map(|route| route.name.to_string());
-                let by = match route {
-                    Some(route) => format!("route `{}` ", route.name),
-                    None => String::new(),
+                let by = match (route, &answer) {
+                    (Some(route), _) => format!("route `{}` ", route.name),
+                    (None, Answer::Maintenance(_)) => format!("listener `{}` ", self.listener),
+                    (None, _) => String::new(),
                 };
                 let facts = Facts { route, ..*facts };
                 let (status, text) = answer_text(answer, &facts);
@@ -263,6 +266,13 @@ fn answer_text(answer: &Answer<'_>, facts: &Facts<'_>) -> (u16, String) {
                 "answers {} with {} bytes",
                 response.status,
                 response.body.len()
+            ),
+        ),
+        Answer::Maintenance(closed) => (
+            closed.status,
+            format!(
+                "is closed for maintenance: answers {} ({})",
+                closed.status, closed.place
             ),
         ),
         Answer::Refuse(refusal) => (refusal.status(), refused(*refusal)),

@@ -120,6 +120,8 @@ pub(crate) fn listener(entries: Vec<Entry>) -> Listener {
         hsts: None,
         redirect_https: None,
         rate_limit: None,
+        maintenance: None,
+        split_timeouts: Box::default(),
         router: Router::new(entries),
     }
 }

@@ -11,14 +11,17 @@ use std::time::Duration;
 
 pub use crate::captures::Captures;
 pub use crate::domains::Domains;
+pub use crate::fault::Fault;
 pub use crate::headers::{HeaderEdits, Template};
 pub use crate::limit::RateLimit;
 pub use crate::log_format::LogFormat;
+pub use crate::maintenance::Maintenance;
 pub use crate::map_back::MapBack;
 pub use crate::networks::Networks;
 pub use crate::normalize::PathPolicy;
 pub use crate::rewrite::{PathChange, QueryEdits, TargetRewrite};
 pub use crate::route::Router;
+pub use crate::split::{Split, SplitTimeouts, VariantTimeouts};
 use crate::{LimitId, ListenerId, RouteId, ServerId, ServiceId, TlsPolicyId};
 
 /// Everything a running Portcullis intends.
@@ -176,8 +179,24 @@ pub struct Listener {
     pub redirect_https: Option<u16>,
     /// Limit for every request of this listener.
     pub rate_limit: Option<LimitId>,
+    /// How it is closed, if it is.
+    pub maintenance: Option<Box<Maintenance>>,
+    /// Deadlines of routes that split their requests, in the order of the routes.
+    pub split_timeouts: Box<[SplitTimeouts]>,
     /// Host, path and conditions to candidates.
     pub router: Router,
+}
+
+impl Listener {
+    /// The deadlines of requests to the service at position `at` of a route's split.
+    #[must_use]
+    pub fn variant_timeouts(&self, route: RouteId, at: usize) -> Option<&VariantTimeouts> {
+        let own = self
+            .split_timeouts
+            .binary_search_by_key(&route, |split| split.route)
+            .ok()?;
+        self.split_timeouts.get(own)?.variants.get(at)
+    }
 }
 
 /// One address of a listener.
@@ -388,6 +407,18 @@ impl Route {
             .map(|(_, place)| &**place)
     }
 
+    /// How it is closed, if it is.
+    #[must_use]
+    pub fn maintenance(&self) -> Option<&Maintenance> {
+        self.extras.as_ref()?.maintenance.as_ref()
+    }
+
+    /// Faults that are injected, if any are.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        self.extras.as_ref()?.fault.as_ref()
+    }
+
     /// How addresses in answers are mapped back, if they are.
     #[must_use]
     pub fn map_back(&self) -> Option<&MapBack> {
@@ -402,6 +433,10 @@ pub struct Extras {
     pub target: Option<TargetRewrite>,
     /// How addresses in answers come back.
     pub map_back: Option<MapBack>,
+    /// How it is closed, if it is.
+    pub maintenance: Option<Maintenance>,
+    /// Faults that are injected.
+    pub fault: Option<Fault>,
     /// `file:line` of keys that explanations tell the place of.
     pub places: Box<[(&'static str, Arc<str>)]>,
 }
@@ -413,18 +448,26 @@ impl Extras {
         let Self {
             target,
             map_back,
+            maintenance,
+            fault,
             places,
         } = &self;
-        let empty = target.is_none() && map_back.is_none() && places.is_empty();
+        let empty = target.is_none()
+            && map_back.is_none()
+            && maintenance.is_none()
+            && fault.is_none()
+            && places.is_empty();
         (!empty).then(|| Box::new(self))
     }
 }
 
 /// A route's answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub enum Action {
     /// Pass to a server of this service.
     Forward(ServiceId),
+    /// Pass to a server of one of several services.
+    Split(Box<Split>),
     /// Send elsewhere.
     Redirect {
         /// 301, 302, 303, 307 or 308.
@@ -434,6 +477,17 @@ pub enum Action {
     },
     /// A fixed answer.
     Respond(FixedResponse),
+}
+
+impl Action {
+    /// The services its requests are split between, if they are.
+    #[must_use]
+    pub fn split(&self) -> Option<&Split> {
+        match self {
+            Self::Split(split) => Some(split),
+            _ => None,
+        }
+    }
 }
 
 /// A fixed answer.

@@ -162,7 +162,7 @@ fn has_dot_segment(path: &[u8]) -> bool {
 
 /// Whether the value of a variable is percent-encoded as it stands: it is part of the normalised path.
 const fn is_encoded_path(variable: &Variable) -> bool {
-    matches!(variable, Variable::Path)
+    matches!(variable, Variable::Path | Variable::PathCapture(_))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@
 mod build;
 mod condition;
 mod edges;
-mod parts;
+pub(crate) mod parts;
 mod paths;
 mod rule;
 mod templates;

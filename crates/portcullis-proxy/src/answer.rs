@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use portcullis_http1::{Body, Known, Method, Piece, Version, write};
-use portcullis_plan::plan::FixedResponse;
+use portcullis_plan::plan::{FixedResponse, Maintenance};
 use portcullis_plan::{
     Answer, Deadline, EndedBy, Facts, Outcome, Refusal, answer as pages, redirect,
 };
@@ -222,6 +222,11 @@ impl Writer<'_> {
                 self.redirect(*status, story, out, scratch)
             }
             Answer::Respond(response) => self.fixed(response, story, out),
+            Answer::Maintenance(closed) => {
+                story.ended_by = Some(EndedBy::Policy);
+                story.reason = Some("maintenance");
+                self.closed(closed, story, out, scratch)
+            }
             Answer::Refuse(refusal) => {
                 let retry_after = match refusal {
                     Refusal::RateLimited { retry_after, .. } => Some(*retry_after),
@@ -284,6 +289,24 @@ impl Writer<'_> {
         self.finish(response.status, story, out, &response.body)
     }
 
+    /// The page of a closed listener or route.
+    fn closed(
+        &self,
+        closed: &Maintenance,
+        story: &mut Story,
+        out: &mut Vec<u8>,
+        body: &mut Vec<u8>,
+    ) -> usize {
+        let Some(page) = &closed.page else {
+            return self.error(closed.status, closed.retry_after, story, out, body);
+        };
+        self.head(closed.status, story, out);
+        write::field(out, b"content-type", page.content_type.as_bytes());
+        write::field(out, b"cache-control", b"no-store");
+        retry_after(closed.retry_after, out);
+        self.finish(closed.status, story, out, &page.body)
+    }
+
     fn error(
         &self,
         status: u16,
@@ -310,11 +333,7 @@ impl Writer<'_> {
         self.head(status, story, out);
         write::field(out, b"content-type", media_type.as_bytes());
         write::field(out, b"cache-control", b"no-store");
-        if let Some(seconds) = retry_after {
-            out.extend_from_slice(b"retry-after: ");
-            write::decimal(out, u64::from(seconds));
-            out.extend_from_slice(b"\r\n");
-        }
+        self::retry_after(retry_after, out);
         if status == 405 {
             out.extend_from_slice(b"allow: ");
             self.scene.listener.router.write_allow(self.facts, out);
@@ -378,5 +397,14 @@ impl Writer<'_> {
             out.extend_from_slice(body);
         }
         head
+    }
+}
+
+/// `Retry-After` in seconds, where there is one.
+fn retry_after(seconds: Option<u32>, out: &mut Vec<u8>) {
+    if let Some(seconds) = seconds {
+        out.extend_from_slice(b"retry-after: ");
+        write::decimal(out, u64::from(seconds));
+        out.extend_from_slice(b"\r\n");
     }
 }

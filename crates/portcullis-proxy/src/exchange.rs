@@ -9,12 +9,13 @@ use portcullis_http2::{Over, Protocol, Sniff, preface, websocket_key};
 use portcullis_plan::live::ListenerLive;
 use portcullis_plan::plan::Listener;
 use portcullis_plan::{
-    Answer, Deadline, Decision, EndedBy, Forward, Moment, Refusal, WorkerId, decide,
+    Answer, Chance, Deadline, Decision, EndedBy, Forward, Moment, Refusal, WorkerId, decide,
 };
 
 use crate::answer::{self, Reply};
 use crate::client::Client;
 use crate::deadline::Slot;
+use crate::delay;
 use crate::desk::{Desk, RequestPart};
 use crate::failure::Failure;
 use crate::finish::finish;
@@ -244,11 +245,28 @@ async fn serve(
     let keep_alive = may_keep_alive(worker, client, desk, scene.listener, now);
     let decision = {
         let facts = scene.facts(&client.who, &desk.request);
-        decide(&scene.snapshot.plan, &scene.snapshot.live, &facts, now)
+        let chance = Chance::new(worker.chance());
+        decide(
+            &scene.snapshot.plan,
+            &scene.snapshot.live,
+            &facts,
+            now,
+            chance,
+        )
     };
     match decision {
-        Decision::Answer { route, answer } => {
+        Decision::Answer {
+            route,
+            answer,
+            delay,
+        } => {
             scene.route = route;
+            if let Some(time) = delay
+                && let Err(failure) = Box::pin(delay::wait(worker, client, desk, time)).await
+            {
+                let rest = Body::new(desk.request.incoming);
+                return fail(worker, client, desk, scene, story, failure, Some(rest)).await;
+            }
             reply(
                 worker,
                 client,
@@ -275,6 +293,13 @@ async fn serve(
                     Some(Deadline::Request),
                     story.timings.start.plus(whole),
                 );
+            }
+            if let Some(time) = forward.delay {
+                story.delayed = true;
+                if let Err(failure) = Box::pin(delay::wait(worker, client, desk, time)).await {
+                    let rest = Body::new(desk.request.incoming);
+                    return fail(worker, client, desk, scene, story, failure, Some(rest)).await;
+                }
             }
             match forward::forward(
                 worker, client, desk, &mut scene, story, &forward, keep_alive,

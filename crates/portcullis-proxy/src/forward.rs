@@ -152,7 +152,7 @@ impl Attempt<'_> {
         desk: &mut Desk,
         story: &mut Story,
     ) -> Result<Next, (Failure, Upload)> {
-        let now = if story.attempts == 1 {
+        let now = if story.attempts == 1 && !story.delayed {
             story.timings.head.unwrap_or_default()
         } else {
             self.worker.now()

@@ -4,7 +4,7 @@
 
 use portcullis_http1::{BodyFraming, Field, Known, KnownSet, Method, Version, write};
 use portcullis_plan::plan::{Listener, MapBack, PathRewrite, Route, ServerHeader};
-use portcullis_plan::{Facts, Fields as _, Outcome, forwarded};
+use portcullis_plan::{Facts, Fields as _, Outcome, forwarded, split};
 
 use crate::desk::{RequestPart, ResponsePart};
 
@@ -181,7 +181,7 @@ pub(crate) fn response(
     // Close-delimited or chunked bodies have no length; a stray one cannot be here, the parser refuses it.
     match facts
         .route
-        .filter(|route| !route.response_headers.is_empty() || route.map_back().is_some())
+        .filter(|route| !route.response_headers.is_empty() || route.extras.is_some())
     {
         Some(route) => {
             let (edits, map_back) = (&route.response_headers, route.map_back());
@@ -194,6 +194,7 @@ pub(crate) fn response(
             }
             own_fields(out, listener, facts, part.head.has(Known::Date), date);
             echo_request_id(out, part, facts);
+            split::write_cookie(facts, out);
             edits.write(facts, Some(outcome), out);
         }
         None => {

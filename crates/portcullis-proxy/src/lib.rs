@@ -9,6 +9,7 @@ mod client;
 mod clock;
 mod connection;
 mod deadline;
+mod delay;
 mod desk;
 mod exchange;
 mod failure;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use portcullis_plan::explain::{Explanation, Question, explain_decision, handshake_for};
 use portcullis_plan::normalize::{self, PathRefusal};
-use portcullis_plan::{Answer, Decision, Facts, Forward, Live, Moment, Plan, decide};
+use portcullis_plan::{Answer, Chance, Decision, Facts, Forward, Live, Moment, Plan, decide};
 
 use crate::answer;
 use crate::client::Who;
@@ -71,7 +71,7 @@ pub fn rehearse(
         return Err("the listener is gone".to_owned());
     };
     let facts = scene.facts(&who, &request);
-    let decision = decide(plan, live, &facts, now);
+    let decision = decide(plan, live, &facts, now, Chance::none());
     let asked = question.to_string();
     let mut explanation = explain_decision(plan, live, &facts, &decision, asked, request.trusted);
     show(&decision, scene, &who, &mut request, &mut explanation);
@@ -87,7 +87,7 @@ fn show<'a>(
     explanation: &mut Explanation,
 ) {
     match decision {
-        Decision::Answer { route, answer } => {
+        Decision::Answer { route, answer, .. } => {
             scene.route = *route;
             let facts = scene.facts(who, request);
             explanation.answer = our_answer(&scene, &facts, request, answer);

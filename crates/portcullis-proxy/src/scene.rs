@@ -97,6 +97,8 @@ pub(crate) struct Story {
     pub(crate) attempts: u32,
     pub(crate) reused: bool,
     pub(crate) upgraded: bool,
+    /// It waited for an injected delay, so that its first attempt begins later than its head ended.
+    pub(crate) delayed: bool,
     pub(crate) ended_by: Option<EndedBy>,
     pub(crate) deadline: Option<Deadline>,
     pub(crate) reason: Option<&'static str>,

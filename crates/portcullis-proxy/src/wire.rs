@@ -79,6 +79,14 @@ impl Wire {
         }
     }
 
+    /// Whether a client that sends nothing more has left: over HTTP/1 nothing else tells so.
+    pub(crate) fn leaves_by_ending(&self) -> bool {
+        match self {
+            Self::Plain(_) | Self::Tls(_) | Self::Gone => true,
+            Self::Http2(_) => false,
+        }
+    }
+
     /// Takes the head that is the `head` of `text` out of it, and tells how many bytes that gave to send. Over HTTP/1 it
     /// stays there, to leave with what is written behind it.
     pub(crate) fn pass_head(

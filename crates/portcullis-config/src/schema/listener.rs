@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::choice::word;
 use super::decode::not_yet;
 use super::{
-    Context, FileMode, ListenerTimeouts, Out, RateLimit, Shape, Tls, Val, Value, choice, section,
-    text_literal,
+    Context, FileMode, ListenerTimeouts, Maintenance, Out, RateLimit, Shape, Tls, Val, Value,
+    choice, section, text_literal,
 };
 use crate::tree::{Kind, Node};
 use crate::values::{Bind, ByteSize, FieldName, FieldValue, Network, Token};
@@ -47,6 +47,8 @@ section! {
         date: default bool = true,
         /// The Server header of responses: `"keep"`, `"remove"`, or the text to put there.
         server_header: default ServerHeader = "keep",
+        /// Turn every request away: `true`, or how.
+        maintenance: default Maintenance = false,
         /// How often one client may ask, over all routes.
         rate_limit: optional RateLimit,
         /// Bounds on what a client may send.

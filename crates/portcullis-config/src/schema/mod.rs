@@ -14,6 +14,7 @@ mod health;
 mod limit;
 mod listener;
 mod log;
+mod maintenance;
 mod matching;
 mod meant;
 mod page;
@@ -29,6 +30,7 @@ mod service_tls;
 mod text;
 mod timeouts;
 mod tls;
+mod traffic;
 mod write;
 
 pub use admin::{Admin, AdminHttp, AdminLevel, AdminSocket, FileMode};
@@ -42,6 +44,7 @@ pub use listener::{
     ProxyProtocol, RedirectHttps, RequestId, ServerHeader, SlashPolicy,
 };
 pub use log::{AccessFormat, AccessLog, Log, LogLevel, LogTarget};
+pub use maintenance::{Closed, Maintenance};
 pub use matching::{CookieMatch, HeaderMatch, QueryMatch, ValueMatch};
 pub use page::{Errors, LoadedFile};
 pub use pool::{Pool, Retry, RetryCause, RetryMethods};
@@ -51,6 +54,7 @@ pub use service::{Balance, Server, Service};
 pub use service_tls::{ProxyVersion, ServiceTls};
 pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownNames};
+pub use traffic::{Abort, Delay, Fault, Split, Sticky, StickyBy, Variant};
 
 pub(crate) use case::CaseFile;
 pub(crate) use choice::choice;

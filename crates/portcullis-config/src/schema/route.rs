@@ -1,8 +1,9 @@
 //! `[[route]]`: which requests, and what becomes of them.
 
 use super::{
-    Condition, Context, CookieMatch, Field, HeaderMatch, Line, LoadedFile, Out, QueryMatch,
-    RateLimit, Reader, Rewrite, RouteTimeouts, Shape, Val, Value, choice, section,
+    Condition, Context, CookieMatch, Fault, Field, HeaderMatch, Line, LoadedFile, Maintenance, Out,
+    QueryMatch, RateLimit, Reader, Rewrite, RouteTimeouts, Shape, Split, Val, Value, choice,
+    section,
 };
 use crate::diagnostic::Diagnostic;
 use crate::tree::Node;
@@ -43,10 +44,14 @@ section! {
         /// A route with a higher number wins over one with a lower, whatever else they say. Every number in use is a search of its
         /// own, so use few.
         priority: default i32 = 0,
-        /// What becomes of the request: one of `service`, `redirect`, `respond`.
+        /// What becomes of the request: one of `service`, `split`, `redirect`, `respond`.
         action: group RouteAction,
         /// What is changed on the way to the service and back.
         rewrite: optional Rewrite,
+        /// Turn its requests away: `true`, or how.
+        maintenance: default Maintenance = false,
+        /// Faults to inject.
+        fault: optional Fault,
         /// The protocols a client may upgrade to; none when empty.
         upgrade: default Vec<Val<Token>> = ["websocket"],
         /// The most bytes of a request body, or `"off"`, instead of the listener's.
@@ -56,7 +61,37 @@ section! {
         /// Timeouts, instead of the service's and the listener's.
         timeouts: default RouteTimeouts = {},
     }
-    not yet: "split", "mirror", "cache", "auth";
+    not yet: "mirror", "cache", "auth";
+}
+
+impl Route {
+    /// The names of the services it forwards to.
+    #[must_use]
+    pub fn services(&self) -> Vec<&Val<String>> {
+        match &self.action {
+            RouteAction::Service(name) => vec![name],
+            RouteAction::Split(split) => split
+                .services
+                .iter()
+                .map(|variant| &variant.service)
+                .collect(),
+            RouteAction::Redirect(_) | RouteAction::Respond(_) => Vec::new(),
+        }
+    }
+}
+
+impl Route {
+    /// Every condition that is written in it.
+    pub(crate) fn all_conditions(&self) -> Vec<&Val<Condition>> {
+        let fault = self.fault.as_ref().and_then(|fault| fault.when.as_ref());
+        let forced: Vec<_> = match &self.action {
+            RouteAction::Split(split) => split.services.iter().collect(),
+            _ => Vec::new(),
+        };
+        let forced = forced.into_iter().filter_map(|one| one.force.as_ref());
+        let lists = fault.into_iter().chain(forced).flat_map(|list| &list.0);
+        self.when.iter().chain(lists).collect()
+    }
 }
 
 /// What becomes of a request that a route is for.
@@ -64,6 +99,8 @@ section! {
 pub enum RouteAction {
     /// It is forwarded to the service of this name.
     Service(Val<String>),
+    /// It is forwarded to one of several services.
+    Split(Val<Split>),
     /// It is answered with a redirect.
     Redirect(Val<Redirect>),
     /// It is answered with a fixed response.
@@ -183,14 +220,19 @@ impl RouteAction {
         };
         vec![
             field("service", "Forward to this service.", String::shape()),
+            field(
+                "split",
+                "Forward to one of these services, by weight.",
+                Split::shape(),
+            ),
             field("redirect", "Answer with a redirect.", Redirect::shape()),
             field("respond", "Answer with a fixed response.", Respond::shape()),
         ]
     }
 
-    /// Reads the one key of the three that must be there. Anything else is reported, and a stand-in given.
+    /// Reads the one key of the four that must be there. Anything else is reported, and a stand-in given.
     pub(super) fn read_group(reader: &mut Reader<'_>, cx: &mut Context<'_>) -> Self {
-        let written: Vec<_> = ["service", "redirect", "respond"]
+        let written: Vec<_> = ["service", "split", "redirect", "respond"]
             .iter()
             .filter_map(|key| reader.entry(key))
             .collect();
@@ -200,6 +242,8 @@ impl RouteAction {
             actions.extend(match entry.key.as_str() {
                 "service" => String::decode(&entry.node, cx)
                     .map(|name| Self::Service(Val::written(name, span))),
+                "split" => Split::decode(&entry.node, cx)
+                    .map(|between| Self::Split(Val::written(between, span))),
                 "redirect" => Redirect::decode(&entry.node, cx)
                     .map(|to| Self::Redirect(Val::written(to, span))),
                 _ => Respond::decode(&entry.node, cx)
@@ -214,9 +258,9 @@ impl RouteAction {
                 )
                 .at(reader.span, "this route")
                 .help(
-                    "give it one of `service = \"...\"`, `redirect = { ... }`, `respond = { ... }`",
+                    "give it one of `service = \"...\"`, `split = [...]`, `redirect = { ... }`, `respond = { ... }`",
                 );
-                reader.lacks(&["service", "redirect", "respond"], diagnostic);
+                reader.lacks(&["service", "split", "redirect", "respond"], diagnostic);
             }
             [first, second, ..] => cx.report(
                 Diagnostic::error(
@@ -226,7 +270,7 @@ impl RouteAction {
                 .at(second.key_span, "second action")
                 .note(first.key_span, "first action")
                 .help(
-                    "a route does one of `service`, `redirect`, `respond`; make two routes of it",
+                    "a route does one of `service`, `split`, `redirect`, `respond`; make two routes of it",
                 ),
             ),
             [_] => {}
@@ -247,6 +291,7 @@ impl RouteAction {
     pub(super) fn group_lines(&self) -> Vec<Line> {
         vec![match self {
             Self::Service(name) => Line::of("service", name, name.value.write()),
+            Self::Split(split) => Line::of("split", split, split.value.write()),
             Self::Redirect(redirect) => Line::of("redirect", redirect, redirect.value.write()),
             Self::Respond(respond) => Line::of("respond", respond, respond.value.write()),
         }]

@@ -22,7 +22,11 @@ pub(super) fn check(check: &mut Check<'_>) {
         }
         depths.path.pop();
     }
-    for when in config.routes.iter().filter_map(|route| route.when.as_ref()) {
+    for when in config
+        .routes
+        .iter()
+        .flat_map(|route| route.all_conditions())
+    {
         one(check, when, &mut used);
         depths.height(check, when, 1);
     }

@@ -14,6 +14,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     for listener in &config.listeners {
         settings(check, listener);
         limits(check, listener);
+        super::traffic::maintenance(check, &listener.maintenance);
     }
     served(check);
 }

@@ -14,6 +14,7 @@ mod service;
 mod service_tls;
 mod shadow;
 mod template;
+mod traffic;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;

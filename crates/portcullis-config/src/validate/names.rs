@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Check;
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::schema::{Name, RouteAction, Val};
+use crate::schema::{Name, Val};
 use crate::source::Span;
 use crate::values::quoted;
 
@@ -46,11 +46,12 @@ fn dangling_listeners(check: &mut Check<'_>) {
 fn dangling_services(check: &mut Check<'_>) {
     let config = check.config;
     for route in &config.routes {
-        if let RouteAction::Service(name) = &route.action
-            && !check.declared.services.contains(&name.value)
-        {
-            let diagnostic = dangling("service", &name.value, name.span, &check.declared.services);
-            check.report(diagnostic);
+        for name in route.services() {
+            if !check.declared.services.contains(&name.value) {
+                let diagnostic =
+                    dangling("service", &name.value, name.span, &check.declared.services);
+                check.report(diagnostic);
+            }
         }
     }
 }
@@ -144,10 +145,8 @@ fn unused_services(check: &mut Check<'_>) {
     let used: HashSet<&str> = config
         .routes
         .iter()
-        .filter_map(|route| match &route.action {
-            RouteAction::Service(name) => Some(name.value.as_str()),
-            RouteAction::Redirect(_) | RouteAction::Respond(_) => None,
-        })
+        .flat_map(|route| route.services())
+        .map(|name| name.value.as_str())
         .collect();
     for service in &config.services {
         if !used.contains(service.name.value.as_str()) {

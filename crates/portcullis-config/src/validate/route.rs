@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::hash::Hash;
 
-use super::{Check, location, rewrite as changes, template};
+use super::{Check, location, rewrite as changes, template, traffic};
 use crate::diagnostic::Diagnostic;
 use crate::schema::{Redirect, Respond, Rewrite, Route, RouteAction, StripPrefix, Val};
 use crate::source::Span;
@@ -17,11 +17,12 @@ pub(super) fn check(check: &mut Check<'_>) {
         match &route.action {
             RouteAction::Redirect(to) => redirect(check, to),
             RouteAction::Respond(with) => respond(check, with),
-            RouteAction::Service(_) => {}
+            RouteAction::Service(_) | RouteAction::Split(_) => {}
         }
         if let Some(rewriting) = &route.rewrite {
             rewrite(check, rewriting, route);
         }
+        traffic::check(check, route);
         without_effect(check, route);
     }
     check.route = None;
@@ -273,7 +274,7 @@ fn prefix(check: &mut Check<'_>, rewrite: &Rewrite, route: &Route) {
 /// Settings about servers in a route that asks none.
 fn without_effect(check: &mut Check<'_>, route: &Route) {
     let action = match &route.action {
-        RouteAction::Service(_) => return,
+        RouteAction::Service(_) | RouteAction::Split(_) => return,
         RouteAction::Redirect(redirect) => redirect.span,
         RouteAction::Respond(respond) => respond.span,
     };

@@ -294,30 +294,56 @@ impl fmt::Display for Rate {
     }
 }
 
-/// A part of a hundred, written `20%`; at most 100.
+/// A part of a hundred, written `20%` or `0.5%`; at most 100. Held in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Percent(pub u8);
+pub struct Percent(u32);
+
+impl Percent {
+    /// How many in a million, at most a million.
+    #[must_use]
+    pub fn millionths(self) -> u32 {
+        self.0
+    }
+}
 
 impl FromStr for Percent {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let number = text
-            .strip_suffix('%')
-            .and_then(|digits| match split_number(digits) {
-                (digits, "") => digits.parse().ok(),
-                _ => None,
-            });
-        number.filter(|n| *n <= 100).map(Self).ok_or_else(|| {
-            Invalid::new(format!("{} is not a percentage", quoted(text)))
-                .help("write one such as \"20%\"; at most \"100%\"")
-        })
+        let number = text.strip_suffix('%').and_then(millionths);
+        number
+            .filter(|number| *number <= 1_000_000)
+            .map(Self)
+            .ok_or_else(|| {
+                Invalid::new(format!("{} is not a percentage", quoted(text)))
+                    .help("write one such as \"20%\" or \"0.5%\"; at most \"100%\", with at most four decimals")
+            })
     }
+}
+
+/// A number with up to four decimals, in ten-thousandths.
+fn millionths(text: &str) -> Option<u32> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(decimals) || decimals.len() > 4 {
+        return None;
+    }
+    let decimals = format!("{decimals:0<4}").parse::<u32>().ok()?;
+    whole
+        .parse::<u32>()
+        .ok()?
+        .checked_mul(10_000)?
+        .checked_add(decimals)
 }
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}%", self.0)
+        let (whole, decimals) = (self.0 / 10_000, self.0 % 10_000);
+        if decimals == 0 {
+            return write!(f, "{whole}%");
+        }
+        let decimals = format!("{decimals:04}");
+        write!(f, "{whole}.{}%", decimals.trim_end_matches('0'))
     }
 }
 
@@ -415,8 +441,31 @@ mod tests {
 
     #[test]
     fn percentages_end_at_a_hundred() {
-        assert_eq!("20%".parse(), Ok(Percent(20)));
-        assert!("101%".parse::<Percent>().is_err());
-        assert!("20".parse::<Percent>().is_err());
+        for (text, millionths) in [
+            ("20%", 200_000),
+            ("0.5%", 5_000),
+            ("0.0001%", 1),
+            ("100%", 1_000_000),
+        ] {
+            let percent: Percent = text.parse().unwrap();
+            assert_eq!(
+                (percent.millionths(), percent.to_string().as_str()),
+                (millionths, text)
+            );
+        }
+        for bad in [
+            "101%",
+            "100.0001%",
+            "20",
+            "%",
+            ".5%",
+            "5.%",
+            "0.00001%",
+            "-1%",
+            "1e1%",
+            "5 %",
+        ] {
+            assert!(bad.parse::<Percent>().is_err(), "{bad}");
+        }
     }
 }

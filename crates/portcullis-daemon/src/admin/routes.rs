@@ -36,6 +36,10 @@ fn action(plan: &Plan, route: &Route) -> (&'static str, String) {
             plan.service(*service)
                 .map_or_else(String::new, |service| word(&service.name)),
         ),
+        Action::Split(split) => {
+            let names = split.variants.iter().map(|variant| word(&variant.name));
+            ("split", names.collect::<Vec<_>>().join(","))
+        }
         Action::Redirect { status, .. } => ("redirect", status.to_string()),
         Action::Respond(response) => ("respond", response.status.to_string()),
     }

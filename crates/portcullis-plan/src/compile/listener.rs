@@ -65,6 +65,8 @@ impl Compiler<'_> {
                 config::RedirectHttps::Port(port) => Some(port),
             },
             rate_limit: limit.map(|limit| self.rate_limit(format!("listener {name}"), limit)),
+            maintenance: self.maintenance(&written.maintenance).map(Box::new),
+            split_timeouts: self.split_timeouts(written),
             router: Router::new(self.entries(written)),
             name: name.into(),
         }

@@ -12,13 +12,24 @@ use crate::rewrite::{PathChange, QueryEdits, Substitution, TargetRewrite};
 impl Compiler<'_> {
     /// What few routes have.
     pub(super) fn extras(&mut self, written: &config::Route) -> Extras {
-        let Some(rewrite) = &written.rewrite else {
-            return Extras::default();
-        };
+        let rewrite = written.rewrite.as_ref();
+        let spans = [
+            ("rewrite", rewrite.map(|rewrite| rewrite.span)),
+            ("fault", written.fault.as_ref().map(|fault| fault.span)),
+            ("split", split_span(&written.action)),
+        ];
+        let places: Vec<_> = spans
+            .into_iter()
+            .filter_map(|(key, span)| Some((key, self.place(span?))))
+            .collect();
         Extras {
-            target: self.target(rewrite),
-            map_back: rewrite.map_back.value.then(|| map_back(rewrite, written)),
-            places: [("rewrite", self.place(rewrite.span))].into(),
+            target: rewrite.and_then(|rewrite| self.target(rewrite)),
+            map_back: rewrite
+                .filter(|rewrite| rewrite.map_back.value)
+                .map(|rewrite| map_back(rewrite, written)),
+            maintenance: self.maintenance(&written.maintenance),
+            fault: written.fault.as_ref().map(|fault| self.fault(fault)),
+            places: places.into(),
         }
     }
 
@@ -46,6 +57,14 @@ impl Compiler<'_> {
             self.diagnostics.push(problem.at(written.regex.span, ""));
         }
         made
+    }
+}
+
+/// Where a split is written, if the route has one.
+fn split_span(action: &config::RouteAction) -> Option<Option<config::Span>> {
+    match action {
+        config::RouteAction::Split(split) => Some(split.span),
+        _ => None,
     }
 }
 

@@ -25,15 +25,11 @@ impl Compiler<'_> {
     /// The routes that a listener offers, in file order.
     pub(super) fn entries(&mut self, listener: &config::Listener) -> Vec<Entry> {
         let config = self.config;
-        let offered = |route: &config::Route| match &route.listeners {
-            None => true,
-            Some(names) => names.iter().any(|name| name.value == listener.name.value),
-        };
         let routes = config
             .routes
             .iter()
             .enumerate()
-            .filter(|(_, route)| offered(route));
+            .filter(|(_, route)| is_offered(route, listener));
         routes
             .map(|(index, route)| self.entry(RouteId::new(index), route, listener))
             .collect()
@@ -95,6 +91,7 @@ impl Compiler<'_> {
     fn action(&mut self, written: &config::RouteAction) -> Action {
         match written {
             config::RouteAction::Service(name) => Action::Forward(self.service_id(name)),
+            config::RouteAction::Split(split) => Action::Split(Box::new(self.split(split))),
             config::RouteAction::Redirect(redirect) => Action::Redirect {
                 status: redirect.status.code(),
                 to: location(redirect),
@@ -103,7 +100,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn service_id(&mut self, name: &config::Val<String>) -> ServiceId {
+    pub(super) fn service_id(&mut self, name: &config::Val<String>) -> ServiceId {
         if let Some(id) = self.service_ids.get(name.as_str()) {
             return *id;
         }
@@ -132,6 +129,14 @@ fn header_edits(written: &config::HeaderEdits) -> HeaderEdits {
         .map(|name| name.as_str().into())
         .collect();
     HeaderEdits::new(removed, fields(&written.set), fields(&written.add))
+}
+
+/// Whether a listener offers a route.
+pub(super) fn is_offered(route: &config::Route, listener: &config::Listener) -> bool {
+    match &route.listeners {
+        None => true,
+        Some(names) => names.iter().any(|name| name.value == listener.name.value),
+    }
 }
 
 pub(super) fn path_rewrite(rewrite: &config::Rewrite, path: Option<&PathPattern>) -> PathRewrite {

@@ -34,6 +34,12 @@ impl Compiler<'_> {
         Rule::new(methods, conditions)
     }
 
+    /// Some conditions of which one must hold; none if nothing is written.
+    pub(super) fn any_of(&mut self, written: Option<&Val<config::Conditions>>) -> Box<[Condition]> {
+        let list = written.map_or(&[][..], |list| &list.0);
+        list.iter().map(|one| self.whole(one)).collect()
+    }
+
     /// Everything that a condition demands.
     fn inner(&mut self, written: &config::Condition) -> Vec<Condition> {
         let mut found = Vec::new();

@@ -26,6 +26,7 @@ fn ask<'p>(plan: &'p Plan, host: &str, path: &str) -> Decision<'p> {
         &Live::new(plan, 1),
         &fixture::facts(listener, host, path, &()),
         Moment::default(),
+        Chance::none(),
     )
 }
 
@@ -93,7 +94,13 @@ fn https_by_a_trusted_proxy_is_not_redirected_again() {
     let mut facts = fixture::facts(plan.listeners.first().unwrap(), "h", "/app", &());
     facts.scheme = Scheme::Https;
     assert!(matches!(
-        decide(&plan, &Live::new(&plan, 1), &facts, Moment::default()),
+        decide(
+            &plan,
+            &Live::new(&plan, 1),
+            &facts,
+            Moment::default(),
+            Chance::none()
+        ),
         Decision::Forward(_)
     ));
 }
@@ -162,6 +169,7 @@ fn hosts_under_other_certificate_rules_are_misdirected_before_anything_else() {
             &Live::new(&plan, 1),
             &facts,
             Moment::default(),
+            Chance::none(),
         ))
     };
     assert_eq!(ask("guarded"), Some(Refusal::Misdirected));

@@ -47,6 +47,10 @@ fn compare(plans: Plans<'_>, old: &Listener, new: &Listener) -> Option<Change> {
         ("hsts", old.hsts == new.hsts),
         ("redirect_https", old.redirect_https == new.redirect_https),
         ("rate_limit", limit_before == limit_now),
+        (
+            "maintenance",
+            super::route::same_maintenance(old.maintenance.as_deref(), new.maintenance.as_deref()),
+        ),
     ]);
     let effect = if limit_before == limit_now {
         Effect::Kept

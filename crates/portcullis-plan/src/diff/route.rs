@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::{Change, ChangeKind, Effect, Plans, by_name, changed, differing};
 use crate::RouteId;
-use crate::plan::{Action, ExchangeTimeouts, Listener, Plan, Route};
+use crate::plan::{Action, ExchangeTimeouts, Listener, Maintenance, Plan, Route, Split};
 use crate::route::{Entry, Test};
+use crate::split::Variant;
 
 pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
     let (old, new) = (Offers::of(plans.old), Offers::of(plans.new));
@@ -93,6 +94,11 @@ fn compare(
         ("when", matched(|old, new| same_tests(old, new, Kind::When))),
         ("action", same_action(plans, &old.action, &new.action)),
         ("rewrite", same_rewrite(old, new)),
+        (
+            "maintenance",
+            same_maintenance(old.maintenance(), new.maintenance()),
+        ),
+        ("fault", old.fault() == new.fault()),
         ("upgrade", old.upgrade == new.upgrade),
         ("body_limit", old.body_limit == new.body_limit),
         ("rate_limit", limit_before == limit_now),
@@ -145,11 +151,31 @@ fn same_tests(old: &Entry, new: &Entry, of: Kind) -> bool {
 }
 
 fn same_action(plans: Plans<'_>, old: &Action, new: &Action) -> bool {
-    let (Action::Forward(old), Action::Forward(new)) = (old, new) else {
-        return old == new;
-    };
     let name = |plan: &Plan, id| plan.service(id).map(|service| service.name.clone());
-    name(plans.old, *old) == name(plans.new, *new)
+    match (old, new) {
+        (Action::Forward(old), Action::Forward(new)) => {
+            name(plans.old, *old) == name(plans.new, *new)
+        }
+        (Action::Split(old), Action::Split(new)) => same_split(old, new),
+        _ => old == new,
+    }
+}
+
+/// Services are the same when their names are, whatever their ids.
+fn same_split(old: &Split, new: &Split) -> bool {
+    let same = |(old, new): (&Variant, &Variant)| {
+        old.name == new.name && old.weight == new.weight && old.force == new.force
+    };
+    old.sticky == new.sticky
+        && old.variants.len() == new.variants.len()
+        && old.variants.iter().zip(&new.variants).all(same)
+}
+
+pub(super) fn same_maintenance(old: Option<&Maintenance>, new: Option<&Maintenance>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => old.is_same(new),
+        (old, new) => old.is_none() && new.is_none(),
+    }
 }
 
 fn same_rewrite(old: &Route, new: &Route) -> bool {
@@ -176,7 +202,13 @@ fn same_timeouts(before: &[(&Listener, &Entry)], now: &[(&Listener, &Entry)]) ->
                 .zip(deadlines(&new_listener.timeouts.exchange));
             own.zip(inherited)
                 .all(|(own, inherited)| own.0 == own.1 || own == inherited)
+                && variants(old_listener, old.route).eq(variants(new_listener, new.route))
         })
+}
+
+/// The deadlines of a split's services, in order.
+fn variants(listener: &Listener, route: RouteId) -> impl Iterator<Item = &ExchangeTimeouts> {
+    (0..).map_while(move |at| Some(&listener.variant_timeouts(route, at)?.timeouts))
 }
 
 /// The deadlines as comparable numbers: nanoseconds, or bytes a second; `None` is off.

@@ -1,5 +1,6 @@
 //! Where a forwarded request goes, and how it is changed on the way.
 
+use super::traffic;
 use crate::decide::Forward;
 use crate::facts::Facts;
 use crate::headers::{HeaderEdits, Part};
@@ -22,6 +23,8 @@ pub struct Forwarding {
     pub target: String,
     /// The Host that the server sees.
     pub host: String,
+    /// Other services it could have gone to and why it did not, and what is done with a share of the requests.
+    pub traffic: Vec<String>,
     /// Changes of path, query and Host as they are written, and what is mapped back.
     pub rewrites: Vec<String>,
     /// Edits of the request head: `set x-env: prod`, `remove x-debug`.
@@ -63,6 +66,7 @@ impl Forwarding {
             connection: service.map_or(Vec::new(), connection),
             target: target(facts, forward),
             host: host(facts, forward),
+            traffic: traffic::lines(forward),
             rewrites: rewrites(route),
             request_edits: edits(&route.request_headers),
             response_edits: edits(&route.response_headers),
@@ -207,8 +211,15 @@ fn limit(plan: &Plan, id: LimitId) -> String {
 fn timeouts(listener: &Listener, forward: &Forward<'_>) -> Vec<(&'static str, String, String)> {
     let deadlines = forward.timeouts;
     let entry = listener.router.entry(forward.route_id);
+    let variant = forward
+        .chosen
+        .and_then(|(at, _)| listener.variant_timeouts(forward.route_id, at));
     let origin = |key: &str| {
-        let origins = entry.map_or(&[][..], |entry| &entry.origins);
+        let origins = match (variant, entry) {
+            (Some(variant), _) => &variant.origins[..],
+            (None, Some(entry)) => &entry.origins[..],
+            (None, None) => &[],
+        };
         origins
             .iter()
             .find(|(own, _)| *own == key)

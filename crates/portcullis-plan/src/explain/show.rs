@@ -88,6 +88,9 @@ impl fmt::Display for Forwarding {
             .try_for_each(|(text, place)| writeln!(f, "  by        {text} ({place})"))?;
         writeln!(f, "  target    {}", self.target)?;
         writeln!(f, "  host      {}", self.host)?;
+        self.traffic
+            .iter()
+            .try_for_each(|line| writeln!(f, "  traffic   {line}"))?;
         self.rewrites
             .iter()
             .try_for_each(|change| writeln!(f, "  rewrite   {change}"))?;
@@ -173,6 +176,7 @@ impl Forwarding {
             "connection": self.connection.iter().map(|(text, place)| json!({ "by": text, "place": place })).collect::<Vec<_>>(),
             "target": self.target,
             "host": self.host,
+            "traffic": self.traffic,
             "rewrites": self.rewrites,
             "sent": fields(&self.sent),
             "request_headers": self.request_edits,

@@ -297,3 +297,69 @@ servers = ["127.0.0.1:3000"]
         "route `tenant` refuses with 400 (rewritten-dot-segment)"
     );
 }
+
+#[test]
+fn splits_faults_and_maintenance_are_told_with_their_place() {
+    let text = r#"
+[listener.http]
+bind = "127.0.0.1:8080"
+[[route]]
+name = "split"
+fault = { delay = { time = "200ms", share = "0.5%" }, abort = { status = 500, share = "1%" } }
+split = [{ service = "app", weight = 9 }, { service = "next", force = { headers = { x = "1" } } }]
+[[route]]
+name = "closed"
+path = "/closed"
+service = "app"
+maintenance = { status = 500, allow = "10.0.0.0/8" }
+[service.app]
+servers = ["127.0.0.1:3000"]
+timeouts = { connect = "1s" }
+[service.next]
+servers = ["127.0.0.1:3001"]
+timeouts = { connect = "2s" }
+"#;
+    let loaded = fixture::load(text);
+    let plan = compile(
+        &loaded.config.unwrap(),
+        &loaded.sources,
+        Machine { threads: 1 },
+    )
+    .0
+    .unwrap();
+    let ask = |url: &str, fields: &[(String, String)]| {
+        let question = question("GET", url, fields);
+        explain(&plan, &Live::new(&plan, 1), &question, Moment::default()).unwrap()
+    };
+    let by_chance = ask("http://h/", &[]).forwarding.unwrap();
+    assert_eq!(by_chance.service, "app");
+    assert_eq!(
+        by_chance.traffic,
+        [
+            "split `app` 9 of 10, `next` 1 of 10, or forced: by chance, shown is `app`  (test.toml:7)",
+            "fault: 0.5 % of the requests wait 200ms  (test.toml:6)",
+            "fault: 1 % of the requests get 500  (test.toml:6)",
+        ]
+    );
+    let forced = ask("http://h/", &[("x".to_owned(), "1".to_owned())])
+        .forwarding
+        .unwrap();
+    assert_eq!(forced.service, "next");
+    assert!(forced.traffic[0].ends_with("`next` is forced by this request  (test.toml:7)"));
+    let connect = forced
+        .timeouts
+        .iter()
+        .find(|(key, ..)| *key == "connect")
+        .unwrap();
+    assert_eq!(
+        (connect.1.as_str(), connect.2.as_str()),
+        ("2s", "test.toml:18"),
+        "of the chosen service"
+    );
+    let closed = ask("http://h/closed", &[]);
+    assert_eq!(closed.status, Some(500));
+    assert_eq!(
+        closed.verdict,
+        "route `closed` is closed for maintenance: answers 500 (test.toml:12)"
+    );
+}

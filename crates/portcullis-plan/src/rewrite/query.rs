@@ -3,6 +3,7 @@
 use super::encode;
 use crate::Facts;
 use crate::headers::Template;
+use crate::route::parts;
 
 /// What becomes of the query: a new one, or the received one with some of its parameters changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -97,7 +98,8 @@ impl QueryEdits {
     }
 
     fn keeps(&self, name: &[u8]) -> bool {
-        let is = |own: &str| is_name(name, own);
+        // Compared decoded, so that no encoding hides a parameter from an edit.
+        let is = |own: &str| parts::decodes_to(name, own.as_bytes());
         self.keep
             .as_ref()
             .is_none_or(|keep| keep.iter().any(|own| is(own)))
@@ -132,31 +134,4 @@ fn separate(out: &mut Vec<u8>, begin: usize) {
     if out.len() > begin {
         out.push(b'&');
     }
-}
-
-/// Whether a received name is `own` once decoded, so that no encoding hides a parameter from an edit.
-fn is_name(received: &[u8], own: &str) -> bool {
-    let mut rest = received;
-    let mut own = own.bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let (value, after) = match (byte, after) {
-            (b'+', _) => (b' ', after),
-            (b'%', [high, low, beyond @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => (high << 4 | low, beyond),
-                _ => (byte, after),
-            },
-            _ => (byte, after),
-        };
-        if own.next() != Some(value) {
-            return false;
-        }
-        rest = after;
-    }
-    own.next().is_none()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
