@@ -32,8 +32,8 @@ use std::collections::VecDeque;
 const FIRST_WINDOW: u32 = 65_535;
 /// The largest window (RFC 9113 section 6.9.1).
 const MOST_WINDOW: i64 = i32::MAX as i64;
-/// Notices not fetched yet; more are only counted.
-const MOST_NOTICES: usize = 64;
+/// Notices not fetched yet. Of those about refused requests there may be half as many, so that they drive out no other; more are only counted.
+const MOST_NOTICES: usize = 128;
 /// Buffers of data kept for the next stream that needs one.
 const SPARE_INBOXES: usize = 4;
 /// The table of RFC 7541 before any SETTINGS.
@@ -232,7 +232,11 @@ impl Connection {
     }
 
     fn notice(&mut self, event: Event) {
-        if self.notices.len() < MOST_NOTICES {
+        let most = match event {
+            Event::Refused { .. } => MOST_NOTICES / 2,
+            _ => MOST_NOTICES,
+        };
+        if self.notices.len() < most {
             self.notices.push_back(event);
         }
     }

@@ -45,7 +45,8 @@ pub enum Event {
     Settings,
     /// The last PING of ours was answered.
     Pong,
-    /// A malformed request was refused before it became a stream of the owner's. Nothing is to be done but to count it.
+    /// A request was refused before it became a stream of the owner's: it was malformed, or one too many. Nothing is to be done but
+    /// to count it.
     Refused {
         /// The number of its stream.
         stream: u32,

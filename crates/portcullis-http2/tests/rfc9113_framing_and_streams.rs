@@ -239,6 +239,9 @@ fn section_5_1_2_streams_beyond_the_limit_are_refused_until_others_are_released(
     let mut peer = Peer::of_server_with(&settings);
     peer.send(&post(1)).send(&post(3)).send(&post(5));
     peer.expect_reset(5, ErrorCode::REFUSED_STREAM, "the third");
+    let refusal = Refusal::StreamsExceeded;
+    let told = Event::Refused { stream: 5, refusal };
+    assert!(peer.events.contains(&told));
     assert_eq!(
         peer.connection.counters().refused(Refusal::StreamsExceeded),
         1

@@ -246,6 +246,10 @@ impl Connection {
         self.counters.count(refusal);
         frame::rst_stream(&mut self.output.bytes, block.number, refusal.error());
         self.closed.push(block.number, Ending::ResetByUs);
+        self.notice(Event::Refused {
+            stream: block.number,
+            refusal,
+        });
         self.spend(Flood::Refused)
     }
 
