@@ -297,6 +297,16 @@ impl Connection {
         }
     }
 
+    /// The window of a new stream. A peer that has not acknowledged our SETTINGS may still go by the default.
+    fn stream_credit(&self) -> Credit {
+        let believed = if self.unacknowledged > 0 {
+            FIRST_WINDOW
+        } else {
+            0
+        };
+        Credit::announced(self.settings.stream_window, believed)
+    }
+
     fn bounds(&self) -> Bounds {
         Bounds {
             bytes: self.settings.header_list as usize,

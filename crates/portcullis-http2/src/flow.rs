@@ -9,10 +9,10 @@ pub(crate) struct Credit {
 }
 
 impl Credit {
-    /// A window of `size` bytes, all of them free.
-    pub(crate) fn new(size: u32) -> Self {
+    /// A window that is announced as `size` bytes, of a peer that may believe in `window` bytes until it has read that.
+    pub(crate) fn announced(size: u32, window: u32) -> Self {
         Self {
-            window: size,
+            window: window.max(size),
             size,
             owed: 0,
         }
@@ -63,11 +63,22 @@ mod tests {
 
     #[test]
     fn half_a_window_is_owed_before_it_is_announced() {
-        let mut credit = Credit::new(100);
+        let mut credit = Credit::announced(100, 0);
         assert!(credit.spend(80) && !credit.spend(21));
         assert_eq!(credit.owe(49), None);
         assert_eq!(credit.owe(1), Some(50));
         assert!(credit.spend(70) && !credit.spend(1));
+    }
+
+    #[test]
+    fn a_peer_that_believes_in_more_is_owed_by_what_was_announced() {
+        let mut credit = Credit::announced(10, 65_535);
+        assert!(credit.spend(65_535));
+        assert_eq!(
+            credit.owe(5),
+            Some(5),
+            "it may know by now that 10 is all it has"
+        );
     }
 
     #[test]

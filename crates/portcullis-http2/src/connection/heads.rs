@@ -1,10 +1,9 @@
 //! HEADERS and CONTINUATION: requests, responses and trailers that arrive (RFC 9113 sections 6.2, 6.10, 8.1).
 
 use super::inbound::Block;
-use super::{Connection, FIRST_WINDOW, Role};
+use super::{Connection, Role};
 use crate::budget::Flood;
 use crate::closed::Ending;
-use crate::flow::Credit;
 use crate::frame::{self, Header, flag};
 use crate::hpack::{Ignore, Invalid};
 use crate::streams::{Side, news};
@@ -218,15 +217,11 @@ impl Connection {
     #[inline]
     fn admit(&mut self, slot: u32, info: HeadInfo) {
         self.give_text_back(slot);
-        // A peer that has not seen our SETTINGS goes by the default.
-        let window = match self.unacknowledged {
-            0 => self.settings.stream_window,
-            _ => self.settings.stream_window.max(FIRST_WINDOW),
-        };
+        let credit = self.stream_credit();
         let initial = i64::from(self.peer.initial_window);
         if let Some(stream) = self.streams.at(slot) {
             stream.infos.push_back((stream.heads.len(), info));
-            stream.credit = Credit::new(window);
+            stream.credit = credit;
             stream.window = initial;
             stream.expected = info.content_length;
             stream.is_tunnel = info.protocol.is_some();

@@ -1,7 +1,6 @@
 //! Requests of ours: HTTP/1 text to a new stream (RFC 9113 section 8.3.1, RFC 8441 section 4).
 
-use super::{Connection, FIRST_WINDOW, Role};
-use crate::flow::Credit;
+use super::{Connection, Role};
 use crate::head::{Lines, value_of};
 use crate::streams::Side;
 use crate::{Scheme, StreamId};
@@ -132,14 +131,11 @@ impl Connection {
     fn opened_stream(&mut self, number: u32, position: u64, end: bool, is_head: bool) -> StreamId {
         self.counters.streams += 1;
         self.floods.earn_stream();
-        let window = match self.unacknowledged {
-            0 => self.settings.stream_window,
-            _ => self.settings.stream_window.max(FIRST_WINDOW),
-        };
+        let credit = self.stream_credit();
         let initial = i64::from(self.peer.initial_window);
         let slot = self.streams.insert(number);
         if let Some(stream) = self.streams.at(slot) {
-            stream.credit = Credit::new(window);
+            stream.credit = credit;
             stream.window = initial;
             stream.last_frame = position;
             stream.is_head = is_head;
