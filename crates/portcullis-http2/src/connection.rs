@@ -36,6 +36,8 @@ const MOST_WINDOW: i64 = i32::MAX as i64;
 const MOST_NOTICES: usize = 128;
 /// Buffers of data kept for the next stream that needs one.
 const SPARE_INBOXES: usize = 4;
+/// Memory of a buffer that a connection without streams may keep, so that small exchanges one after the other allocate nothing.
+const KEPT_IDLE: usize = 16 * 1024;
 /// The table of RFC 7541 before any SETTINGS.
 const FIRST_TABLE: usize = 4096;
 
@@ -255,6 +257,9 @@ impl Connection {
         self.output.sent(count);
         // What was announced before and not used is announced again, to whoever is next.
         self.granted = 0;
+        if self.streams.len() == 0 && self.output.len() == 0 {
+            self.shrink_to(KEPT_IDLE);
+        }
     }
 
     /// What the peer announced.
@@ -287,14 +292,20 @@ impl Connection {
         self.inbound.is_mid_head()
     }
 
-    /// Gives back memory that an idle connection has no use for. Only when there is no stream; otherwise does nothing.
+    /// Gives back all buffers, for a connection that has been idle for a while. Large ones go by themselves when the last stream has
+    /// gone. Does nothing while there are streams.
     pub fn shrink(&mut self) {
         if self.streams.len() == 0 {
-            self.streams.shrink();
-            self.output.shrink();
-            self.inbound.shrink();
-            self.spare = Vec::new();
+            self.shrink_to(0);
         }
+    }
+
+    fn shrink_to(&mut self, most: usize) {
+        self.streams.shrink();
+        self.output.shrink(most);
+        self.inbound.shrink(most);
+        self.spare.truncate(1);
+        self.spare.retain(|inbox| inbox.capacity() <= most);
     }
 
     /// The window of a new stream. A peer that has not acknowledged our SETTINGS may still go by the default.

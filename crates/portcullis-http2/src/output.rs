@@ -40,9 +40,9 @@ impl Output {
         }
     }
 
-    /// Gives memory back that an idle connection has no use for.
-    pub(crate) fn shrink(&mut self) {
-        if self.bytes.is_empty() {
+    /// Gives memory over `most` bytes back. Only when nothing is unsent.
+    pub(crate) fn shrink(&mut self, most: usize) {
+        if self.bytes.is_empty() && self.bytes.capacity() > most {
             self.bytes = Vec::new();
         }
     }

@@ -53,3 +53,30 @@ fn a_warm_connection_allocates_nothing() {
     assert_eq!(connection.opened(), 1300);
     assert_eq!(counted.count_total, 0);
 }
+
+#[test]
+fn a_connection_whose_streams_have_gone_keeps_no_large_buffers() {
+    let mut peer = Peer::of_server();
+    peer.send(&frame(WINDOW_UPDATE, NONE, 0, &[0x10, 0, 0, 0]));
+    let counted = allocation_counter::measure(|| {
+        for round in 0..10 {
+            peer.send(&post(1 + 2 * round));
+            peer.send(&frame(DATA, NONE, 1 + 2 * round, &[7; 16_384]));
+            peer.send(&frame(DATA, END_STREAM, 1 + 2 * round, &[7; 16_384]));
+        }
+        for round in 0..10 {
+            let id = peer.id(1 + 2 * round);
+            let head = b"HTTP/1.1 200 OK\r\n\r\n";
+            peer.connection.send_head(id, head, false).unwrap();
+            peer.connection.send_data(id, &[1; 60_000]);
+            peer.connection.release(id);
+        }
+        peer.poll();
+        peer.sent = Vec::new();
+        peer.events = Vec::new();
+        peer.heads.clear();
+        peer.heads.shrink_to_fit();
+    });
+    assert!(counted.bytes_max > 300_000, "{counted:?}");
+    assert!(counted.bytes_current < 30_000, "{counted:?}");
+}

@@ -6,9 +6,6 @@ use super::Connection;
 use crate::frame::{HEADER, Header, flag, kind};
 use crate::{Broken, PREFACE, Refusal};
 
-/// Memory of the stash that an idle connection may keep.
-const KEPT_STASH: usize = 1024;
-
 /// Where the reading stands.
 #[derive(Debug, Default)]
 pub(super) struct Inbound {
@@ -56,11 +53,12 @@ impl Inbound {
         self.block.is_some() || !self.stash.is_empty() || !self.begun
     }
 
-    pub(super) fn shrink(&mut self) {
-        if self.stash.is_empty() && self.stash.capacity() > KEPT_STASH {
+    /// Gives memory over `most` bytes back.
+    pub(super) fn shrink(&mut self, most: usize) {
+        if self.stash.is_empty() && self.stash.capacity() > most {
             self.stash = Vec::new();
         }
-        if self.block.is_none() {
+        if self.block.is_none() && self.fragments.capacity() > most {
             self.fragments = Vec::new();
         }
     }
