@@ -1,4 +1,4 @@
-//! A steady keep-alive exchange allocates nothing, with and without a body, parsed, routed, relayed, counted and logged.
+//! A steady exchange allocates nothing, over HTTP/1 and over HTTP/2, parsed, routed, relayed, counted and logged.
 
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs)]
 
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 
 use portcullis_config::{FsLoader, load_text};
+use portcullis_http2::{Connection as Connection2, Open, Read as Read2, Settings};
 use portcullis_plan::compile::{Machine, compile};
 use portcullis_plan::{Live, WorkerId};
 use portcullis_proxy::{ClientIo, Clock, Connection, LogSink, SnapshotCell, Stream, Worker, serve};
@@ -66,8 +67,85 @@ fn exchanges(stream: &mut TcpStream, count: usize) {
     }
 }
 
+/// A connection that speaks HTTP/2, and a request on it after the other.
+struct Streams {
+    socket: TcpStream,
+    codec: Connection2,
+}
+
+impl Streams {
+    fn new(socket: TcpStream) -> Self {
+        let codec = Connection2::client(&Settings::default(), 0);
+        Self { socket, codec }
+    }
+
+    fn turn(&mut self) {
+        self.socket.write_all(self.codec.output()).unwrap();
+        self.codec.sent(self.codec.output().len());
+        let mut chunk = [0; 4096];
+        let n = self.socket.read(&mut chunk).unwrap();
+        assert!(n > 0, "the connection closed");
+        self.codec.receive(&chunk[..n], 0).unwrap();
+        while self.codec.next_event().is_some() {}
+    }
+
+    /// One exchange; gives the head of its answer.
+    fn exchange(&mut self) -> Vec<u8> {
+        let head = REQUEST.strip_suffix(b"hello").unwrap();
+        let stream = self.codec.open(head, &Open::default()).unwrap();
+        assert_eq!(self.codec.send_data(stream, b"hello"), 5);
+        self.codec.finish(stream, b"").unwrap();
+        let (mut body, mut chunk) = (Vec::new(), [0; 64]);
+        loop {
+            match self.codec.read(stream, &mut chunk) {
+                Read2::Data(n) => body.extend_from_slice(&chunk[..n]),
+                Read2::End => break,
+                Read2::Pending => self.turn(),
+                Read2::Reset(code) => panic!("reset: {code}"),
+            }
+        }
+        assert_eq!(body, b"world");
+        let mut head = Vec::new();
+        self.codec.take_head(stream, &mut head);
+        self.codec.release(stream);
+        head
+    }
+}
+
 #[test]
 fn a_steady_exchange_allocates_nothing() {
+    measure(|mut stream, warm, done| {
+        exchanges(&mut stream, 300);
+        warm.send(()).unwrap();
+        exchanges(&mut stream, 1000);
+        done.send(()).unwrap();
+    });
+}
+
+#[test]
+fn a_steady_exchange_over_http2_allocates_nothing() {
+    measure(|stream, warm, done| {
+        let mut streams = Streams::new(stream);
+        // Warm is a connection that has sent its longest head, which is one whose Date the table does not have yet.
+        let date = |head: Vec<u8>| {
+            let text = String::from_utf8(head).unwrap();
+            text.lines()
+                .find(|line| line.starts_with("date"))
+                .unwrap()
+                .to_owned()
+        };
+        let first = date(streams.exchange());
+        while date(streams.exchange()) == first {}
+        (0..300).for_each(|_| drop(streams.exchange()));
+        warm.send(()).unwrap();
+        (0..1000).for_each(|_| drop(streams.exchange()));
+        done.send(()).unwrap();
+    });
+}
+
+fn measure(
+    play: impl FnOnce(TcpStream, oneshot::Sender<()>, oneshot::Sender<()>) + Send + 'static,
+) {
     let text = format!(
         r#"
 [listener.web]
@@ -104,11 +182,7 @@ servers = ["127.0.0.1:{}"]
     let (warm, warmed) = oneshot::channel();
     let (done, finished) = oneshot::channel();
     let client = thread::spawn(move || {
-        let mut stream = TcpStream::connect(address).unwrap();
-        exchanges(&mut stream, 300);
-        warm.send(()).unwrap();
-        exchanges(&mut stream, 1000);
-        done.send(()).unwrap();
+        play(TcpStream::connect(address).unwrap(), warm, done);
     });
 
     let runtime = tokio::runtime::Builder::new_current_thread()
