@@ -10,4 +10,5 @@
 mod rfc9110;
 mod rfc9112_requests;
 mod rfc9112_responses;
+mod rfc9113;
 mod rows;

@@ -1,11 +1,11 @@
 //! Every file of `config/examples` does what its own comments promise.
 //!
 //! A line `#? GET http://host/path -H "name: value"` is a request, the `#= ` lines after it what it gets: a status, or
-//! `field: value`, or `body: text` that the body contains. Each address in the file gives way to a free
+//! `field: value`, or `body: text` that the body contains. With `--http2` behind it, it is made over HTTP/2. Each address in the file gives way to a free
 //! port or a socket in the test's folder; servers are played by an echo.
 
 use portcullis_harness::{
-    Authority, Client, Origin, OriginTls, Proxy, Setup, TlsClient, ok, repository,
+    Authority, Client, Origin, OriginTls, Proxy, Response, Setup, TlsClient, ok, repository,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -270,11 +270,17 @@ impl Stage {
             }
         }
         let wants_certificate = rest.iter().any(|word| word == "--cert");
-        let mut client = self.connect(proxy, scheme, host, port, wants_certificate);
-        client.send(format!(
-            "{method} {path} HTTP/1.1\r\nHost: {authority}\r\n{fields}\r\n"
-        ));
-        let response = client.response_to(method);
+        let wants_http2 = rest.iter().any(|word| word == "--http2");
+        let wishes = (wants_certificate, wants_http2);
+        let mut client = self.connect(proxy, scheme, host, port, wishes);
+        let response = if wants_http2 {
+            over_http2(client, method, scheme, authority, path)
+        } else {
+            client.send(format!(
+                "{method} {path} HTTP/1.1\r\nHost: {authority}\r\n{fields}\r\n"
+            ));
+            client.response_to(method)
+        };
         let told = format!("{}\ngot {response:#?}", trial.request);
         for expected in &trial.expected {
             if let Ok(status) = expected.parse::<u16>() {
@@ -299,7 +305,7 @@ impl Stage {
         scheme: &str,
         host: &str,
         port: &str,
-        with_certificate: bool,
+        (with_certificate, with_http2): (bool, bool),
     ) -> Client {
         let name = self
             .ports
@@ -315,7 +321,34 @@ impl Stage {
         } else {
             client
         };
+        let client = if with_http2 {
+            client.offering(&["h2"])
+        } else {
+            client
+        };
         client.connect(port, host)
+    }
+}
+
+fn over_http2(client: Client, method: &str, scheme: &str, authority: &str, path: &str) -> Response {
+    let mut client = client.http2();
+    let fields = [
+        (":method", method),
+        (":scheme", scheme),
+        (":path", path),
+        (":authority", authority),
+    ];
+    let stream = client.open(&fields, true);
+    let answer = client.answer(stream);
+    Response {
+        status: answer.status(),
+        reason: String::new(),
+        version: "HTTP/2".into(),
+        fields: answer.fields,
+        body: answer.body,
+        trailers: answer.trailers,
+        interim: Vec::new(),
+        truncated: !answer.ended,
     }
 }
 

@@ -289,7 +289,7 @@ variables! {
     Target = "target", Request;
     /// Path after normalisation, and `?` and query when there is one.
     Uri = "uri", Request;
-    /// `HTTP/1.0` or `HTTP/1.1`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2.0`.
     HttpVersion = "http_version", Request;
     /// Id of the request, kept or made.
     RequestId = "request_id", Request;
