@@ -10,7 +10,7 @@ say = @printf '\n== %s\n' "$(1)"
 # The same selection, profile and features everywhere, so that one debug build serves them all.
 BUILD := --workspace --all-targets --locked
 
-.PHONY: help demo test bench build lint tidy unit reference fmt setup-build setup-test setup-bench
+.PHONY: help demo test bench bench-decide build lint tidy unit reference fmt setup-build setup-test setup-bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,11 @@ bench: setup-build setup-bench ## side by side with Debian's nginx and HAProxy
 	$(CARGO) build --release --locked --bin portcullis
 	$(call say,measuring; arguments: make bench ARGS="--workloads W1,W4 --rounds 3")
 	PORTCULLIS_BIN=$(TARGET_DIR)/release/portcullis tests/load/run.py --table $(TARGET_DIR)/bench.md $(ARGS)
+
+bench-decide: setup-build ## instructions of one decision, by callgrind
+	@tests/setup/packages.sh bench-decide
+	$(CARGO) build --profile release-debug --locked --bin xtask
+	@tests/load/decide.sh $(TARGET_DIR)/release-debug/xtask
 
 reference: ## write docs/book/src/reference.md from the config schema
 	$(CARGO) run --locked --bin xtask -- reference

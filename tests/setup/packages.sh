@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that a step needs, only those that are missing.
-#   packages.sh build|test|bench
+#   packages.sh build|test|bench|bench-decide
 # Root: installs without a word more than it takes. Anybody else is asked before sudo is used.
 set -euo pipefail
 
@@ -48,7 +48,8 @@ case ${1:-} in
   build) needs=$build_needs ;;
   test) needs=$test_needs ;;
   bench) needs=$bench_needs ;;
-  *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
+  bench-decide) needs="$build_needs valgrind:valgrind" ;;
+  *) echo "usage: $0 build|test|bench|bench-decide" >&2; exit 2 ;;
 esac
 command -v cargo >/dev/null || { echo "a Rust toolchain is needed (cargo was not found)" >&2; exit 1; }
 read -r -a wanted <<<"$(missing "$needs")"

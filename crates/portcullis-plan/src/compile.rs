@@ -53,6 +53,8 @@ struct Compiler<'c> {
     services: Vec<&'c portcullis_config::Val<portcullis_config::Service>>,
     service_ids: HashMap<&'c str, ServiceId>,
     origins: timeouts::Origins,
+    /// The last few distinct changes of routes.
+    changes: Vec<Arc<crate::plan::Changes>>,
     /// The conditions with names, as far as they were needed.
     conditions: HashMap<String, Arc<[crate::route::Condition]>>,
 }
@@ -73,6 +75,7 @@ impl<'c> Compiler<'c> {
             diagnostics: Vec::new(),
             limits: Vec::new(),
             origins: timeouts::Origins::default(),
+            changes: Vec::new(),
             conditions: HashMap::new(),
         }
     }
@@ -156,16 +159,23 @@ fn fingerprint(plan: &Plan) -> u64 {
 /// FNV-1a over eight bytes at a time; it tells configurations apart and resists nobody.
 struct TextHasher(u64);
 
+impl TextHasher {
+    fn fold(&mut self, word: u64) {
+        self.0 = (self.0 ^ word)
+            .wrapping_mul(0x0000_0100_0000_01B3)
+            .rotate_left(23);
+    }
+}
+
 impl fmt::Write for TextHasher {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        for chunk in text.as_bytes().chunks(8) {
-            let word = chunk
-                .iter()
-                .fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
-            self.0 = (self.0 ^ word)
-                .wrapping_mul(0x0000_0100_0000_01B3)
-                .rotate_left(23);
-        }
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        words
+            .iter()
+            .for_each(|word| self.fold(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        self.fold(u64::from_le_bytes(last));
         Ok(())
     }
 }

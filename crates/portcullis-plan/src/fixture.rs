@@ -132,13 +132,8 @@ pub(crate) fn route(name: &str, action: Action) -> Route {
         name: name.into(),
         place: "portcullis.toml:9".into(),
         action,
-        path: PathRewrite::Keep,
+        changes: Default::default(),
         captures: None,
-        host: None,
-        request_headers: HeaderEdits::default(),
-        response_headers: HeaderEdits::default(),
-        upgrade: Box::default(),
-        body_limit: None,
         rate_limit: None,
         extras: None,
     }
@@ -248,7 +243,7 @@ pub(crate) fn entry(index: usize, hosts: &[&str], path: &str) -> Entry {
         hosts,
         path,
         rule: Default::default(),
-        timeouts: timeouts(),
+        timeouts: timeouts().into(),
         origins: [].into(),
     }
 }

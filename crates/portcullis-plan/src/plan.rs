@@ -370,10 +370,22 @@ pub struct Route {
     pub place: Arc<str>,
     /// Its answer or service.
     pub action: Action,
-    /// What becomes of the path.
-    pub path: PathRewrite,
+    /// What is changed on the way, one value for neighbours that change the same; read through the route itself.
+    pub changes: Arc<Changes>,
     /// What `{path.NAME}` stands for, where its path captures anything.
     pub captures: Option<Box<Captures>>,
+    /// Limit for the requests of this route.
+    pub rate_limit: Option<LimitId>,
+    /// What few routes have, kept apart so that a route stays small.
+    pub extras: Option<Box<Extras>>,
+}
+
+/// What routes change and allow. Most routes of a configuration have the same, so they share it: with many routes a request
+/// then finds it in the processor's caches, and a route itself takes two cache lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What becomes of the path.
+    pub path: PathRewrite,
     /// Host sent to the server instead of the client's.
     pub host: Option<Template>,
     /// Edits of the request head towards the server.
@@ -384,10 +396,21 @@ pub struct Route {
     pub upgrade: Box<[Box<str>]>,
     /// Bytes of a request body; the outer `None` takes the listener's.
     pub body_limit: Option<Option<u64>>,
-    /// Limit for the requests of this route.
-    pub rate_limit: Option<LimitId>,
-    /// What few routes have, kept apart so that a route stays small.
-    pub extras: Option<Box<Extras>>,
+}
+
+impl std::ops::Deref for Route {
+    type Target = Changes;
+
+    fn deref(&self) -> &Changes {
+        &self.changes
+    }
+}
+
+/// While a plan is made: a route that is changed alone gets changes of its own.
+impl std::ops::DerefMut for Route {
+    fn deref_mut(&mut self) -> &mut Changes {
+        Arc::make_mut(&mut self.changes)
+    }
 }
 
 impl Route {
@@ -502,9 +525,10 @@ pub struct FixedResponse {
 }
 
 /// What becomes of the normalised path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum PathRewrite {
     /// Sent as matched.
+    #[default]
     Keep,
     /// The first `length` bytes, a whole number of segments, are replaced by `with` (empty to strip).
     ReplacePrefix {

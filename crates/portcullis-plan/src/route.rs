@@ -49,7 +49,7 @@ pub(crate) use parts::{cookies, parameters_named};
 pub use rule::Rule;
 
 /// One route as one listener offers it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Entry {
     /// The route.
     pub route: RouteId,
@@ -61,10 +61,25 @@ pub struct Entry {
     pub path: Option<PathPattern>,
     /// Methods and other conditions.
     pub rule: Rule,
-    /// Deadlines of its exchanges, after inheritance.
-    pub timeouts: ExchangeTimeouts,
+    /// Deadlines of its exchanges, after inheritance; shared by routes that have the same.
+    pub timeouts: Arc<ExchangeTimeouts>,
     /// Where each deadline is written: its key, and `file:line` or `default`. Shared by routes that have them all from the same places.
     pub origins: Arc<[(&'static str, Box<str>)]>,
+}
+
+/// Without what many share, which a router tells once.
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}", self.route, self.priority)?;
+        self.hosts
+            .iter()
+            .try_for_each(|host| write!(f, " {host:?}"))?;
+        write!(f, " {:?}", self.path)?;
+        if self.rule.is_unconditional() {
+            return Ok(());
+        }
+        write!(f, " {:?}", self.rule)
+    }
 }
 
 /// Tells who looked at what during a search; the data plane passes `()`, which costs nothing.
@@ -136,7 +151,19 @@ struct RegexHosts {
 /// The entries say all; the rest is made of them.
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(&self.entries).finish()
+        let mut last: Option<&Entry> = None;
+        for entry in &self.entries {
+            let is_same = |last: &&Entry| {
+                Arc::ptr_eq(&last.timeouts, &entry.timeouts)
+                    && Arc::ptr_eq(&last.origins, &entry.origins)
+            };
+            if !last.as_ref().is_some_and(is_same) {
+                writeln!(f, "{:?} {:?}", entry.timeouts, entry.origins)?;
+            }
+            writeln!(f, "{entry:?}")?;
+            last = Some(entry);
+        }
+        Ok(())
     }
 }
 

@@ -1,14 +1,16 @@
 //! Chores of this workspace: `cargo xtask tidy` judges the rules of taste that a machine can judge,
-//! `cargo xtask reference` writes the reference page of the book from the configuration's schema.
+//! `cargo xtask reference` writes the reference page of the book from the configuration's schema, and `cargo xtask decide`
+//! measures loading and deciding.
 #![allow(clippy::print_stdout, reason = "a command for developers prints")]
 
+mod decide;
 mod reference;
 mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask tidy | reference [--check]";
+const USAGE: &str = "usage: cargo xtask tidy | reference [--check] | decide one|hosts|small-hosts|regex|templates|conditions ROUNDS | decide load HOSTS PATHS";
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,6 +19,7 @@ fn main() -> anyhow::Result<ExitCode> {
         ["tidy"] => tidy::run(&root()),
         ["reference"] => reference::write(&root()),
         ["reference", "--check"] => reference::check(&root()),
+        ["decide", words @ ..] if decide::run(words)? => Ok(ExitCode::SUCCESS),
         _ => {
             println!("{USAGE}");
             Ok(ExitCode::from(2))

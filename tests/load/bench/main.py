@@ -10,7 +10,7 @@ from .measure import cpu_per_request, idle_connections, instructions, system_cal
 from .stage import Stage
 from .workloads import workloads
 
-GOALS = "W1,W2,W4,W6,W7,W9,W12,W13,W10,W10t,W14a,W14c"
+GOALS = "W1,W2,W4,W6,W7,W9,W12,W13,W10,W10t,W14a,W14c,W14d"
 
 
 def arguments():

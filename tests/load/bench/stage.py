@@ -49,7 +49,7 @@ class Stage:
         """
         subprocess.run(["sh", "-ec", commands], check=True, capture_output=True)
 
-    def start(self, name, unix=False, log=False, routes=0):
+    def start(self, name, unix=False, log=False, routes=0, paths=0):
         """Starts a peer: its process, its plain port, its TLS port. `direct` is the upstream itself."""
         base = name.split("-")[0]
         if base == "direct":
@@ -58,9 +58,9 @@ class Stage:
         folder = tempfile.mkdtemp(prefix=base + "-", dir=self.folder)
         os.chmod(folder, 0o777)
         if routes:
-            write_routes(folder, port, routes)
+            write_routes(folder, port, routes, paths)
         values = self.values(base, folder, port, tls, unix)
-        flags = flags_of(name, unix, log, routes)
+        flags = flags_of(name, unix, log, routes, paths)
         command = self.command(name, base, values, flags)
         if log and base == "haproxy":
             read_datagrams(folder)
@@ -114,7 +114,7 @@ def binary(name, base):
     return found
 
 
-def flags_of(name, unix, log, routes):
+def flags_of(name, unix, log, routes, paths):
     return {
         "LOG": log,
         "NOLOG": not log,
@@ -122,6 +122,8 @@ def flags_of(name, unix, log, routes):
         "NOUNIX": not unix,
         "ROUTES": bool(routes),
         "NOROUTES": not routes,
+        "HOSTS": bool(routes) and not paths,
+        "PATHS": bool(routes) and bool(paths),
         "BIGBUF": "bigbuf" in name,
     }
 
@@ -143,14 +145,23 @@ def render(template, values, flags):
     return path
 
 
-def write_routes(folder, port, count):
-    """The same host rules in each peer's own form."""
+def write_routes(folder, port, count, paths):
+    """The same rules in each peer's own form: hosts alone, or so many paths (`/p0/...`) under each."""
     hosts = [f"h{number}.example.com" for number in range(count)]
     forms = {
         "hosts.map": "{host} u\n",
         "routes.conf": "server {{ listen 127.0.0.1:{port}; server_name {host}; location / {{ proxy_pass http://u; }} }}\n",
         "routes.toml": '[[route]]\nname = "{host}"\nhosts = ["{host}"]\nservice = "u"\n',
     }
+    if paths:
+        each = range(paths)
+        toml = '[[route]]\nname = "{{host}}-{0}"\nhosts = ["{{host}}"]\npath = "/p{0}"\nservice = "u"\n'
+        locations = "".join(f"location /p{path}/ {{{{ proxy_pass http://u; }}}} " for path in each)
+        forms = {
+            "hosts.map": "".join(f"{{host}}/p{path}/ u\n" for path in each),
+            "routes.conf": "server {{ listen 127.0.0.1:{port}; server_name {host}; " + locations + "}}\n",
+            "routes.toml": "".join(toml.format(path) for path in each),
+        }
     for name, form in forms.items():
         with open(f"{folder}/{name}", "w") as file:
             file.writelines(form.format(host=host, port=port) for host in hosts)

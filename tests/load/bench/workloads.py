@@ -82,6 +82,11 @@ def workloads(stage, seconds):
         run = plain("/128", 64, extra, {"NHOSTS": str(count)})
         return Workload(f"{count} host rules, h1 128 B", run, options={"routes": count})
 
+    def hosts_and_paths(count, paths):
+        extra = ["-s", f"{HERE}/peers/hosts.lua"]
+        run = plain("/128", 64, extra, {"NHOSTS": str(count), "NPATHS": str(paths)})
+        return Workload(f"{count} hosts x {paths} paths, h1 128 B", run, options={"routes": count, "paths": paths})
+
     post = ["-s", f"{HERE}/peers/post.lua"]
     return {
         "W1": Workload("h1 keep-alive 64c 128 B", plain("/128")),
@@ -103,4 +108,5 @@ def workloads(stage, seconds):
         "W14a": hosts(1),
         "W14b": hosts(100),
         "W14c": hosts(10000),
+        "W14d": hosts_and_paths(10000, 10),
     }

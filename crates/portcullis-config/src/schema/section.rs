@@ -90,8 +90,12 @@ macro_rules! section {
             $(let value = $crate::schema::decode::in_range(value, &$range, node, $cx)?;)?
             Some($crate::schema::Val::written(value, node.span))
         });
-        Some(written.unwrap_or_else(|| $crate::schema::Val::default_value(
-            $crate::schema::decode::default_value::<$Type>(stringify!($default)))))
+        Some(written.unwrap_or_else(|| {
+            // Read once: a hundred thousand routes have it each.
+            static DEFAULT: std::sync::OnceLock<$Type> = std::sync::OnceLock::new();
+            let read = || $crate::schema::decode::default_value::<$Type>(stringify!($default));
+            $crate::schema::Val::default_value(DEFAULT.get_or_init(read).clone())
+        }))
     }};
     (@read $reader:ident $cx:ident optional $field:ident ($Type:ty) ($($range:expr)?) ()) => {
         Some($reader.take(stringify!($field)).and_then(|node| {

@@ -1,5 +1,6 @@
 //! `[[route]]`: what matches, and what becomes of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use portcullis_config as config;
@@ -7,9 +8,15 @@ use portcullis_config::{PathPattern, Variable};
 
 use super::{Compiler, timeouts};
 use crate::headers::{HeaderEdits, Part, Template};
-use crate::plan::{Action, Captures, FixedResponse, PathRewrite, Route};
+use crate::plan::{Action, Captures, Changes, ExchangeTimeouts, FixedResponse, PathRewrite, Route};
 use crate::route::Entry;
 use crate::{RouteId, ServiceId};
+
+/// Deadlines, and where each is written.
+type Deadlines = (Arc<ExchangeTimeouts>, Arc<[(&'static str, Box<str>)]>);
+
+/// The deadlines of routes without timeouts of their own on one listener, by the service they ask.
+type Shared = HashMap<Option<ServiceId>, Deadlines>;
 
 impl Compiler<'_> {
     /// All routes in file order.
@@ -30,8 +37,9 @@ impl Compiler<'_> {
             .iter()
             .enumerate()
             .filter(|(_, route)| is_offered(route, listener));
+        let mut shared = Shared::new();
         routes
-            .map(|(index, route)| self.entry(RouteId::new(index), route, listener))
+            .map(|(index, route)| self.entry(RouteId::new(index), route, listener, &mut shared))
             .collect()
     }
 
@@ -40,8 +48,9 @@ impl Compiler<'_> {
         id: RouteId,
         written: &config::Route,
         listener: &config::Listener,
+        shared: &mut Shared,
     ) -> Entry {
-        let deadlines = self.config.request_timeouts(listener, written);
+        let (timeouts, origins) = self.deadlines(written, listener, shared);
         let hosts = written.hosts.as_ref().map_or(&[][..], |hosts| &hosts.value);
         Entry {
             route: id,
@@ -49,9 +58,37 @@ impl Compiler<'_> {
             hosts: hosts.iter().map(|host| host.value.clone()).collect(),
             path: written.path.as_ref().map(|path| path.value.clone()),
             rule: self.rule(written),
-            timeouts: timeouts::exchange(&deadlines),
-            origins: self.origins(&deadlines),
+            timeouts,
+            origins,
         }
+    }
+
+    /// The deadlines of a route on a listener. Those of routes without timeouts of their own are those of their service, found once.
+    fn deadlines(
+        &mut self,
+        written: &config::Route,
+        listener: &config::Listener,
+        shared: &mut Shared,
+    ) -> Deadlines {
+        // What a route's deadlines depend on beside the listener; `None` where that is more than one service or its own.
+        let depends_on = match &written.action {
+            _ if written.timeouts.is_written() => None,
+            config::RouteAction::Service(name) => {
+                self.service_ids.get(name.as_str()).copied().map(Some)
+            }
+            config::RouteAction::Redirect(_) | config::RouteAction::Respond(_) => Some(None),
+            config::RouteAction::Split(_) => None,
+        };
+        if let Some(known) = depends_on.and_then(|service| shared.get(&service)) {
+            return known.clone();
+        }
+        let deadlines = self.config.request_timeouts(listener, written);
+        let found = (
+            Arc::new(timeouts::exchange(&deadlines)),
+            self.origins(&deadlines),
+        );
+        shared.extend(depends_on.map(|service| (service, found.clone())));
+        found
     }
 
     fn route(&mut self, written: &config::Val<config::Route>) -> Route {
@@ -61,14 +98,10 @@ impl Compiler<'_> {
         };
         let name = written.name.as_str();
         let limit = written.rate_limit.as_ref();
-        Route {
-            name: name.into(),
-            place: self.place(written.span),
-            action: self.action(&written.action),
+        let changes = Changes {
             path: rewrite.map_or(PathRewrite::Keep, |rewrite| {
                 path_rewrite(rewrite, written.path.as_deref())
             }),
-            captures: written.path.as_ref().and_then(|path| Captures::of(path)),
             host: rewrite
                 .and_then(|rewrite| rewrite.host.as_ref())
                 .map(|host| Template::from(&host.value)),
@@ -83,9 +116,28 @@ impl Compiler<'_> {
                 .body_limit
                 .as_ref()
                 .map(|limit| limit.value.map(|size| size.0)),
+        };
+        Route {
+            name: name.into(),
+            place: self.place(written.span),
+            action: self.action(&written.action),
+            changes: self.changes(changes),
+            captures: written.path.as_ref().and_then(|path| Captures::of(path)),
             rate_limit: limit.map(|limit| self.rate_limit(format!("route {name}"), limit)),
             extras: self.extras(written).boxed(),
         }
+    }
+
+    /// The same changes as those of a route shortly before, where there is one: what many routes have is in the caches.
+    fn changes(&mut self, new: Changes) -> Arc<Changes> {
+        const REMEMBERED: usize = 8;
+        if let Some(known) = self.changes.iter().find(|known| ***known == new) {
+            return Arc::clone(known);
+        }
+        let new = Arc::new(new);
+        self.changes.truncate(REMEMBERED - 1);
+        self.changes.insert(0, Arc::clone(&new));
+        new
     }
 
     fn action(&mut self, written: &config::RouteAction) -> Action {

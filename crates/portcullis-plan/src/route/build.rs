@@ -85,17 +85,24 @@ impl<'e> Order<'e> {
 struct TimeoutsBuilder {
     all: Vec<ExchangeTimeouts>,
     index: HashMap<ExchangeTimeouts, u32>,
+    /// The last one asked about: neighbours mostly share theirs.
+    last: Option<(Arc<ExchangeTimeouts>, u32)>,
 }
 
 impl TimeoutsBuilder {
-    fn number(&mut self, timeouts: &ExchangeTimeouts) -> u32 {
-        if let Some(&known) = self.index.get(timeouts) {
-            return known;
+    fn number(&mut self, timeouts: &Arc<ExchangeTimeouts>) -> u32 {
+        if let Some((last, number)) = &self.last
+            && Arc::ptr_eq(last, timeouts)
+        {
+            return *number;
         }
-        let new = id(self.all.len());
-        self.all.push(timeouts.clone());
-        self.index.insert(timeouts.clone(), new);
-        new
+        let fresh = id(self.all.len());
+        let number = *self.index.entry((**timeouts).clone()).or_insert(fresh);
+        if number == fresh {
+            self.all.push((**timeouts).clone());
+        }
+        self.last = Some((Arc::clone(timeouts), number));
+        number
     }
 }
 

@@ -430,7 +430,7 @@ fn each_candidate_keeps_its_own_deadlines() {
     let listener = listener(vec![
         entry(0, &[], "/"),
         Entry {
-            timeouts: slow.clone(),
+            timeouts: slow.clone().into(),
             ..entry(1, &[], "/slow")
         },
         entry(2, &[], "/x"),
