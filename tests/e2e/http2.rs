@@ -558,3 +558,49 @@ fn a_tunnel_that_breaks_is_a_reset() {
     let answer = client.answer(stream);
     assert!(answer.reset.is_some() && !answer.ended, "{answer:#?}");
 }
+
+#[test]
+fn nodes_client_is_served_many_streams_at_once() {
+    let origin = Origin::echo();
+    let proxy = proxy(&origin);
+    let script = "
+import http2 from 'node:http2';
+const client = http2.connect(process.argv[1], { rejectUnauthorized: false });
+const ask = (turn) => new Promise((done, fail) => {
+  const stream = client.request({ ':path': `/node/${turn}`, ':method': 'POST' });
+  let status, length = 0;
+  stream.on('response', (head) => { status = head[':status']; });
+  stream.on('data', (piece) => { length += piece.length; });
+  stream.on('end', () => done(`${status} ${length > turn * 1000}`));
+  stream.on('error', fail);
+  stream.end('x'.repeat(turn * 1000));
+});
+console.log((await Promise.all(Array.from({ length: 80 }, (_, turn) => ask(turn)))).join('\\n'));
+client.close();
+";
+    let url = format!("https://localhost:{}", proxy.port("tls"));
+    let mut command = Command::new("node");
+    command.args(["--input-type=module", "-e", script, &url]);
+    let said = run(&mut command).expect(0);
+    let served = said.out.lines().filter(|line| *line == "200 true");
+    assert_eq!(served.count(), 80, "{}{}", said.out, said.err);
+}
+
+#[test]
+fn h2load_loses_no_request() {
+    let origin = Origin::answering(|_| ok("x"));
+    let proxy = proxy(&origin);
+    for (url, more) in [
+        (format!("https://localhost:{}/", proxy.port("tls")), "-m10"),
+        (format!("http://localhost:{}/", proxy.port("web")), "-m100"),
+    ] {
+        let mut command = Command::new("h2load");
+        command.args(["-n1000", "-c4", more, &url]);
+        let said = run(&mut command).expect(0);
+        assert!(
+            said.out.contains("1000 succeeded, 0 failed"),
+            "{}",
+            said.out
+        );
+    }
+}
