@@ -26,8 +26,13 @@ fn serving() -> (Origin, Proxy) {
     (origin, proxy)
 }
 
+/// What a client does.
+type Deed = fn(&mut Http2);
+/// The same, with the number of the stream that it is done to.
+type StreamDeed = fn(&mut Http2) -> u32;
+
 /// Each row breaks a rule of the connection and gets GOAWAY with this code.
-fn breaks(rows: &[(&str, u32, fn(&mut Http2))]) {
+fn breaks(rows: &[(&str, u32, Deed)]) {
     let (_origin, proxy) = serving();
     for (name, code, play) in rows {
         let mut client = proxy.connect("web").http2();
@@ -40,7 +45,7 @@ fn breaks(rows: &[(&str, u32, fn(&mut Http2))]) {
 }
 
 /// Each row breaks a rule of a stream and gets RST_STREAM with this code; the connection goes on.
-fn resets(rows: &[(&str, u32, fn(&mut Http2) -> u32)]) {
+fn resets(rows: &[(&str, u32, StreamDeed)]) {
     let (_origin, proxy) = serving();
     for (name, code, play) in rows {
         let mut client = proxy.connect("web").http2();
@@ -52,7 +57,7 @@ fn resets(rows: &[(&str, u32, fn(&mut Http2) -> u32)]) {
 }
 
 /// Each row is in order, whatever it looks like.
-fn bears(rows: &[(&str, fn(&mut Http2))]) {
+fn bears(rows: &[(&str, Deed)]) {
     let (_origin, proxy) = serving();
     for (name, play) in rows {
         let mut client = proxy.connect("web").http2();
@@ -105,13 +110,13 @@ fn rfc9113_4_1_unknown_frames_and_flags_are_ignored() {
     bears(&[
         ("an unknown type", |client| client.frame(0x16, 0, 0, [0; 8])),
         ("an unknown type on a stream", |client| {
-            client.frame(0x17, 0xff, 5, [0; 3])
+            client.frame(0x17, 0xff, 5, [0; 3]);
         }),
         ("unknown flags", |client| {
-            client.frame(kind::PING, 0x16, 0, [0; 8])
+            client.frame(kind::PING, 0x16, 0, [0; 8]);
         }),
         ("the reserved bit", |client| {
-            client.frame(kind::PING, 0, 0x8000_0000, [0; 8])
+            client.frame(kind::PING, 0, 0x8000_0000, [0; 8]);
         }),
     ]);
 }
@@ -127,7 +132,7 @@ fn rfc9113_4_2_frames_have_a_size() {
             client.frame(kind::HEADERS, HEADERS_END, 1, vec![0; 16_385]);
         }),
         ("a PING of 7 bytes", FRAME_SIZE_ERROR, |client| {
-            client.frame(kind::PING, 0, 0, [0; 7])
+            client.frame(kind::PING, 0, 0, [0; 7]);
         }),
         ("SETTINGS of 5 bytes", FRAME_SIZE_ERROR, |client| {
             client.frame(kind::SETTINGS, 0, 0, [0; 5]);
@@ -191,10 +196,10 @@ fn rfc9113_4_3_field_blocks_are_whole_and_right() {
 fn rfc9113_5_1_streams_have_states() {
     breaks(&[
         ("DATA on an idle stream", PROTOCOL_ERROR, |client| {
-            client.data(5, b"x", true)
+            client.data(5, b"x", true);
         }),
         ("RST_STREAM on an idle stream", PROTOCOL_ERROR, |client| {
-            client.reset(5, 8)
+            client.reset(5, 8);
         }),
         (
             "WINDOW_UPDATE on an idle stream",
@@ -245,23 +250,23 @@ fn rfc9113_5_1_streams_have_states() {
 fn rfc9113_6_frames_belong_to_a_stream_or_to_the_connection() {
     breaks(&[
         ("DATA on the connection", PROTOCOL_ERROR, |client| {
-            client.data(0, b"x", true)
+            client.data(0, b"x", true);
         }),
         ("HEADERS on the connection", PROTOCOL_ERROR, |client| {
             let block = client.fields(&request("GET", "a", "/"));
             client.frame(kind::HEADERS, HEADERS_END, 0, block);
         }),
         ("RST_STREAM on the connection", PROTOCOL_ERROR, |client| {
-            client.reset(0, 8)
+            client.reset(0, 8);
         }),
         ("SETTINGS on a stream", PROTOCOL_ERROR, |client| {
-            client.frame(kind::SETTINGS, 0, 1, [])
+            client.frame(kind::SETTINGS, 0, 1, []);
         }),
         ("PING on a stream", PROTOCOL_ERROR, |client| {
-            client.frame(kind::PING, 0, 1, [0; 8])
+            client.frame(kind::PING, 0, 1, [0; 8]);
         }),
         ("GOAWAY on a stream", PROTOCOL_ERROR, |client| {
-            client.frame(kind::GOAWAY, 0, 1, [0; 8])
+            client.frame(kind::GOAWAY, 0, 1, [0; 8]);
         }),
         ("PUSH_PROMISE of a client", PROTOCOL_ERROR, |client| {
             let stream = open(client);
