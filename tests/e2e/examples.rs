@@ -83,6 +83,8 @@ struct Stage {
     internal: Authority,
     /// The services whose servers speak TLS, by the name of their table.
     tls: BTreeSet<String>,
+    /// Those whose servers speak HTTP/2 in clear text.
+    http2: BTreeSet<String>,
     /// Those whose servers expect a PROXY header.
     introduced: BTreeSet<String>,
     origins: Vec<Origin>,
@@ -99,6 +101,7 @@ impl Stage {
             clients: Authority::new("clients"),
             internal: Authority::new("internal"),
             tls: services_with(text, "tls"),
+            http2: services_with(text, "protocols"),
             introduced: services_with(text, "proxy_protocol"),
             origins: Vec::new(),
             ports: BTreeMap::new(),
@@ -196,6 +199,11 @@ impl Stage {
                     peer.answer_all(&answer);
                 })
             }
+            _ if self.http2.contains(section) => Origin::tcp(|peer| {
+                if let Some(mut http2) = peer.http2(&[]) {
+                    http2.answer_all(|call| (200, call.path().as_bytes().to_vec()));
+                }
+            }),
             _ if self.introduced.contains(section) => Origin::tcp(move |peer| {
                 peer.proxy_header();
                 peer.answer_all(&answer);

@@ -35,6 +35,7 @@ mod routing;
 mod timeouts;
 mod tls;
 mod traffic;
+mod upstream_http2;
 mod upstream_proxy_protocol;
 mod upstream_tls;
 mod websocket;

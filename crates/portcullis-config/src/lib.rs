@@ -34,9 +34,9 @@ pub use schema::{
     Protocol, ProxyProtocol, ProxyVersion, QueryEdits, QueryMatch, RateKey, RateLimit, Redirect,
     RedirectHttps, RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond, Retry,
     RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader,
-    Service, ServiceTimeouts, ServiceTls, SlashPolicy, Split, Sticky, StickyBy, StripPrefix,
-    Substitution, Threads, TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames, Val,
-    ValueMatch, Variant,
+    Service, ServiceHttp2, ServiceTimeouts, ServiceTls, SlashPolicy, Split, Sticky, StickyBy,
+    StripPrefix, Substitution, Threads, TimeoutOverrides, Timeouts, Tls, TlsVersion, UnknownNames,
+    Val, ValueMatch, Variant,
 };
 pub use source::{FileId, FsLoader, Loader, MAX_FILE_BYTES, Place, SourceFile, SourceMap, Span};
 pub use values::{

@@ -179,6 +179,12 @@ fn service() -> Service {
         first_server: ServerId::new(0),
         server_count: 1,
         tls: None,
+        protocols: ServerProtocols::Http1,
+        http2: ServiceHttp2 {
+            max_streams: 100,
+            max_connections: 8,
+            stream_window: 65_536,
+        },
         proxy_protocol: None,
         balance: Balance::RoundRobin,
         health: None,

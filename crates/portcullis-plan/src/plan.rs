@@ -573,6 +573,10 @@ pub struct Service {
     pub balance: Balance,
     /// TLS towards them; `None` speaks clear text.
     pub tls: Option<ServiceTls>,
+    /// What is spoken to them, and which is preferred where both are.
+    pub protocols: ServerProtocols,
+    /// Bounds of connections that speak HTTP/2.
+    pub http2: ServiceHttp2,
     /// The header that begins every connection to them and names its client; `None` writes none.
     pub proxy_protocol: Option<ProxyVersion>,
     /// Active checks.
@@ -642,6 +646,55 @@ impl PartialEq for ServiceTls {
         asked(self) == asked(other)
             && (&self.ca, &self.sni, &self.identity) == (&other.ca, &other.sni, &other.identity)
     }
+}
+
+/// The protocols that servers are spoken to by. In clear text never both: nobody could say which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServerProtocols {
+    /// HTTP/1.1 alone.
+    Http1,
+    /// HTTP/2 alone.
+    Http2,
+    /// Either, as the server chooses; HTTP/2 is offered first.
+    Http2First,
+    /// Either, as the server chooses; HTTP/1.1 is offered first.
+    Http1First,
+}
+
+impl ServerProtocols {
+    /// Whether HTTP/2 may be spoken.
+    #[must_use]
+    pub const fn has_http2(self) -> bool {
+        !matches!(self, Self::Http1)
+    }
+
+    /// Whether HTTP/1.1 may be spoken.
+    #[must_use]
+    pub const fn has_http1(self) -> bool {
+        !matches!(self, Self::Http2)
+    }
+
+    /// The names by which they are offered in a handshake, the preferred one first.
+    #[must_use]
+    pub const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Http1 => &["http/1.1"],
+            Self::Http2 => &["h2"],
+            Self::Http2First => &["h2", "http/1.1"],
+            Self::Http1First => &["http/1.1", "h2"],
+        }
+    }
+}
+
+/// Bounds of connections to servers that speak HTTP/2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceHttp2 {
+    /// Requests at once on a connection.
+    pub max_streams: u32,
+    /// Connections to one server, per worker.
+    pub max_connections: usize,
+    /// Bytes of a response that are held for a slower client.
+    pub stream_window: u32,
 }
 
 /// A version of the PROXY protocol.

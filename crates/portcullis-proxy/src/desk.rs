@@ -74,6 +74,10 @@ pub(crate) enum PathAt {
 pub(crate) struct ResponsePart {
     pub(crate) bytes: Vec<u8>,
     pub(crate) head: ResponseHead,
+    /// Trailers that came apart from the body.
+    pub(crate) trailers: Vec<u8>,
+    /// Nothing follows the head, although it does not say so.
+    pub(crate) whole: bool,
 }
 
 impl Default for Desk {
@@ -122,6 +126,8 @@ impl Desk {
         self.request.clear();
         self.response.bytes.clear();
         self.response.head.clear();
+        self.response.trailers.clear();
+        self.response.whole = false;
         self.to_server.clear();
         self.to_client.clear();
     }

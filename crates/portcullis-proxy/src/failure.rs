@@ -1,6 +1,7 @@
 //! What can go wrong with a request: whose fault it is, what the client is told, whether another try may help.
 
 use portcullis_http1::Reject;
+use portcullis_http2::Refusal;
 use portcullis_plan::live::UpstreamError;
 use portcullis_plan::{Deadline, EndedBy};
 
@@ -28,6 +29,8 @@ pub(crate) enum Retry {
     Connect,
     /// A reused connection died before any byte of the answer.
     Reset,
+    /// The server says that it did nothing with the request (RFC 9113 8.7).
+    Unprocessed,
 }
 
 impl Failure {
@@ -77,6 +80,22 @@ impl Failure {
         retry: Retry::Reset,
         ..Self::CLOSED_EARLY
     };
+    /// The server refused a stream, or went away before it looked at it: nothing was done.
+    pub(crate) const UNPROCESSED: Self = Self {
+        retry: Retry::Unprocessed,
+        ..Self::new(EndedBy::Server, 502, "stream-refused-by-server")
+    };
+    /// The server reset the stream of a request before the head of its answer.
+    pub(crate) const STREAM_RESET: Self = Self::new(EndedBy::Server, 502, "stream-reset-by-server");
+    /// The server wants this request over HTTP/1.1.
+    pub(crate) const HTTP1_REQUIRED: Self = Self::new(EndedBy::Server, 502, "server-wants-http1");
+    /// The server does not speak HTTP/2, and nothing else is allowed.
+    pub(crate) const NO_HTTP2: Self = Self {
+        retry: Retry::Connect,
+        ..Self::new(EndedBy::Server, 502, "server-without-http2")
+    };
+    /// An upgrade to a server that speaks HTTP/2 only and has no extended CONNECT.
+    pub(crate) const NO_TUNNEL: Self = Self::new(EndedBy::Server, 502, "server-without-tunnels");
     /// The answer's body ended before its announced end.
     pub(crate) const TRUNCATED: Self = Self::new(EndedBy::Server, 502, "response-truncated");
     /// More interim responses than allowed.
@@ -97,7 +116,7 @@ impl Failure {
     /// Under which counter a try falls that failed with this and is followed by another.
     pub(crate) fn as_attempt(self) -> UpstreamError {
         match self.retry {
-            Retry::Reset => UpstreamError::Reset,
+            Retry::Reset | Retry::Unprocessed => UpstreamError::Reset,
             _ if self.reason == Self::UPSTREAM_TLS.reason => UpstreamError::Tls,
             _ if self.reason == Self::UPSTREAM_CERTIFICATE.reason => UpstreamError::Tls,
             _ => UpstreamError::Connect,
@@ -112,6 +131,11 @@ impl Failure {
     /// The server sent what the engine refuses.
     pub(crate) fn bad_response(reject: Reject) -> Self {
         Self::new(EndedBy::Server, 502, reject.code())
+    }
+
+    /// The server sent frames that do not make a response.
+    pub(crate) fn bad_frames(refusal: Refusal) -> Self {
+        Self::new(EndedBy::Server, 502, refusal.code())
     }
 
     /// A path the listener's policy refuses.

@@ -1,30 +1,28 @@
 //! Passing a request to a server: pick, connect, send, relay; and again with another where that is allowed.
 
-use std::future::poll_fn;
-use std::net::SocketAddr;
+mod connection;
+mod streams;
+
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
 
 use portcullis_http1::{Body, BodyFraming, Method};
 use portcullis_plan::balance::{self, Tried};
 use portcullis_plan::live::ServerLive;
-use portcullis_plan::plan::{Address, Service};
-use portcullis_plan::{Deadline, Forward, Moment, ServerId, ServiceId, WorkerId};
+use portcullis_plan::plan::Service;
+use portcullis_plan::{Forward, Moment, ServerId, ServiceId, WorkerId};
 
 use crate::client::Client;
-use crate::deadline::Slot;
-use crate::desk::{Desk, RequestPart};
+use crate::desk::Desk;
 use crate::exchange::Next;
 use crate::failure::{Failure, Retry};
 use crate::heads::{self, RequestOptions};
+use crate::io::ServerIo;
 use crate::relay::{Finished, Transfer, Upload, allowed_upgrade};
 use crate::scene::{Scene, Story};
 use crate::snapshot::Snapshot;
 use crate::tunnel;
 use crate::upstream::Upstream;
-use crate::upstream::connect::{Target, connect};
-use crate::upstream::terms::{Introduction, Wanted};
 use crate::worker::Worker;
 
 /// A failure, and what is still unread of the request's body.
@@ -93,7 +91,7 @@ pub(crate) async fn forward(
             return Err((failure, upload.into_rest(&mut desk.input)));
         }
         // A stale connection says nothing about its server, which is asked again on a new one.
-        let stale = failure.retry == Retry::Reset;
+        let stale = matches!(failure.retry, Retry::Reset | Retry::Unprocessed);
         again_at = stale.then_some(id);
         if !stale {
             tried.add(id);
@@ -126,6 +124,7 @@ const fn may_retry(service: &Service, method: Method, retry: Retry) -> bool {
     match retry {
         Retry::No => false,
         Retry::Connect => service.retry_connect,
+        Retry::Unprocessed => service.retry_connect || service.retry_reset,
         Retry::Reset => {
             service.retry_reset && (service.retry_all_methods || method.is_idempotent())
         }
@@ -158,13 +157,20 @@ impl Attempt<'_> {
             self.worker.now()
         };
         story.timings.attempt = Some(now);
-        let _busy = ServerInFlight::new(self.server, self.worker.id());
+        let _busy = ServerInFlight::new(self.server);
         let mut upload = Upload::new(&desk.request, self.forward.body_limit, now);
         let mut upstream = match self.connection(client, &desk.request, story, now).await {
             Ok(upstream) => upstream,
             Err(failure) => return Err((failure, upload)),
         };
+        let _in_use = InUse::of(&upstream, self.server, self.worker.id());
         let upgrade = self.write_head(client, desk, story, &upload, now);
+        if let ServerIo::Http2(lease) = &mut upstream.io {
+            let opened = self.open(lease, desk, &mut upload, upgrade).await;
+            if let Err(failure) = opened {
+                return Err((failure, upload));
+            }
+        }
         let transfer = Transfer::new(
             self.worker,
             self.scene,
@@ -207,7 +213,10 @@ impl Attempt<'_> {
                 .await;
                 Ok(Next::Close)
             }
-            Err(failure) => Err((failure, upload)),
+            Err(failure) => {
+                self.doubt(&upstream, failure);
+                Err((failure, upload))
+            }
         }
     }
 
@@ -241,131 +250,42 @@ impl Attempt<'_> {
         );
         options.upgrade
     }
-
-    /// A pooled connection, or a new one.
-    async fn connection(
-        &self,
-        client: &mut Client,
-        request: &RequestPart,
-        story: &mut Story,
-        now: Moment,
-    ) -> Result<Upstream, Failure> {
-        let wanted = self.wanted(client, request)?;
-        if !self.fresh
-            && let Some(upstream) =
-                self.worker
-                    .pool
-                    .take(self.worker.id(), self.server, &wanted, now)
-        {
-            story.reused = true;
-            story.timings.connected = Some(now);
-            return Ok(upstream);
-        }
-        story.reused = false;
-        client.timer.arm(
-            Slot::Upload,
-            Some(Deadline::Connect),
-            now.plus(self.scene.timeouts.connect),
-        );
-        let made = self.connect(client, wanted).await;
-        client.timer.disarm(Slot::Upload);
-        let upstream = made?;
-        story.timings.connected = Some(upstream.born);
-        Ok(upstream)
-    }
-
-    /// What the service asks of its connections.
-    fn wanted(&self, client: &Client, request: &RequestPart) -> Result<Wanted<'_>, Failure> {
-        let tls = self.scene.snapshot.upstream_tls.of(self.forward.service);
-        if self.service.tls.is_some() != tls.is_some() {
-            return Err(Failure::UPSTREAM_TLS); // never in clear text what is to be encrypted
-        }
-        let introduction = self.service.proxy_protocol.map(|version| Introduction {
-            version,
-            source: request
-                .client
-                .map(|ip| SocketAddr::new(ip, request.client_port.unwrap_or(0)))
-                .or(client.who.peer),
-            destination: client.who.local,
-        });
-        Ok(Wanted { tls, introduction })
-    }
-
-    async fn connect(&self, client: &Client, wanted: Wanted<'_>) -> Result<Upstream, Failure> {
-        let plan = &self.scene.snapshot.plan;
-        let address = plan
-            .server(self.server_id)
-            .map(|server| &server.address)
-            .ok_or(Failure::NO_SERVER)?;
-        let resolved;
-        let target = match address {
-            Address::Tcp(address) => Target::Tcp(*address),
-            Address::Unix(path) => Target::Unix(path),
-            Address::Name { .. } => {
-                resolved = self.server.addresses();
-                // Addresses of one name are alike; each connection takes one by chance.
-                let addresses = resolved
-                    .as_deref()
-                    .filter(|addresses| !addresses.is_empty())
-                    .ok_or(Failure::UNRESOLVED)?;
-                let at = self.worker.chance() as usize % addresses.len();
-                Target::Tcp(*addresses.get(at).ok_or(Failure::UNRESOLVED)?)
-            }
-        };
-        // Boxed, because connecting is rare and its state would make every connection's memory larger.
-        let mut connecting = Box::pin(connect(target, address, wanted));
-        let io = poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            Poll::Ready(made) => Poll::Ready(made),
-            Poll::Pending if client.wire.is_gone() => Poll::Ready(Err(Failure::CLIENT_GONE)),
-            Poll::Pending if client.timer.fired() => match client.timer.passed(self.worker.now()) {
-                Some((_, Some(deadline))) => Poll::Ready(Err(Failure::deadline(deadline, true))),
-                _ => Poll::Pending,
-            },
-            Poll::Pending => Poll::Pending,
-        })
-        .await?;
-        Ok(Upstream {
-            io,
-            born: self.worker.now(),
-            terms: wanted.into(),
-        })
-    }
-
-    /// Puts a connection that can serve again into the pool.
-    fn keep(&self, upstream: Upstream, story: &Story) {
-        let now = story.timings.response.unwrap_or_default();
-        let mut expires = now.plus(self.service.upstream_idle);
-        if let Some(age) = self.service.max_age {
-            expires = expires.min(upstream.born.plus(age));
-        }
-        self.worker.pool.put(
-            self.worker.id(),
-            self.server,
-            upstream,
-            expires,
-            self.service.max_idle,
-        );
-        self.worker.wake_upkeep();
-    }
 }
 
-/// Counts a request at a server, and the connection it uses, for as long as it lives.
-struct ServerInFlight<'a> {
-    server: &'a ServerLive,
-    worker: WorkerId,
-}
+/// Counts a request at a server for as long as it lives.
+struct ServerInFlight<'a>(&'a ServerLive);
 
 impl<'a> ServerInFlight<'a> {
-    fn new(server: &'a ServerLive, worker: WorkerId) -> Self {
+    fn new(server: &'a ServerLive) -> Self {
         server.begin();
-        server.used_connections(worker, 1);
-        Self { server, worker }
+        Self(server)
     }
 }
 
 impl Drop for ServerInFlight<'_> {
     fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Counts a connection that one request has for itself for as long as it lives. Shared ones count themselves.
+struct InUse<'a> {
+    server: &'a ServerLive,
+    worker: WorkerId,
+}
+
+impl<'a> InUse<'a> {
+    fn of(upstream: &Upstream, server: &'a ServerLive, worker: WorkerId) -> Option<Self> {
+        if matches!(upstream.io, ServerIo::Http2(_)) {
+            return None;
+        }
+        server.used_connections(worker, 1);
+        Some(Self { server, worker })
+    }
+}
+
+impl Drop for InUse<'_> {
+    fn drop(&mut self) {
         self.server.used_connections(self.worker, -1);
-        self.server.end();
     }
 }

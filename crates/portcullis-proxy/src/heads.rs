@@ -153,6 +153,8 @@ pub(crate) struct ResponseOptions {
     pub(crate) chunked: bool,
     /// The body may have trailers.
     pub(crate) trailers: bool,
+    /// There is no body, although nothing in the server's head says so.
+    pub(crate) empty: bool,
     /// The connection stays open.
     pub(crate) keep_alive: bool,
     /// This is the 101 that begins a tunnel.
@@ -208,6 +210,9 @@ pub(crate) fn response(
     }
     if options.chunked {
         out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+    }
+    if options.empty {
+        write::content_length(out, 0);
     }
     connection(out, request, options, part);
     out.extend_from_slice(b"\r\n");

@@ -9,6 +9,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
 
 use crate::buffer::Buffer;
+use crate::upstream::shared::Lease;
 
 /// A connected socket.
 #[derive(Debug)]
@@ -91,15 +92,34 @@ pub enum ClientIo {
 }
 
 /// The stream to a server, past its PROXY header and handshake if it has them.
-#[derive(Debug)]
 pub(crate) enum ServerIo {
     /// Clear text.
     Plain(Stream),
     /// TLS.
     Tls(Box<client::TlsStream<Stream>>),
+    /// A stream of a connection that others use as well.
+    Http2(Lease),
 }
 
 impl ServerIo {
+    /// Whether the handshake settled on HTTP/2.
+    pub(crate) fn chose_http2(&self) -> bool {
+        matches!(self, Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
+    }
+
+    /// Ends the request, where the framing of its body does not. `trailers` are clean lines. Pushes out what is held back.
+    pub(crate) fn poll_end(
+        &mut self,
+        cx: &mut Context<'_>,
+        trailers: &[u8],
+    ) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Http2(lease) => lease.poll_end(trailers),
+        }
+    }
+
     /// Ready when a read would not wait, or may not; holds no buffer meanwhile.
     pub(crate) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -113,6 +133,7 @@ impl ServerIo {
                     Poll::Ready(Ok(()))
                 }
             }
+            Self::Http2(lease) => lease.poll_readable(),
         }
     }
 
@@ -202,6 +223,7 @@ impl PollIo for ServerIo {
         match self {
             Self::Plain(stream) => stream.poll_read_into(cx, space),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, space),
+            Self::Http2(lease) => lease.poll_read_into(cx, space),
         }
     }
 
@@ -209,6 +231,7 @@ impl PollIo for ServerIo {
         match self {
             Self::Plain(stream) => stream.poll_write_some(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Http2(lease) => lease.poll_write_some(cx, bytes),
         }
     }
 
@@ -220,6 +243,7 @@ impl PollIo for ServerIo {
         match self {
             Self::Plain(stream) => stream.poll_write_slices(cx, slices),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Http2(lease) => lease.poll_write_slices(cx, slices),
         }
     }
 
@@ -227,6 +251,7 @@ impl PollIo for ServerIo {
         match self {
             Self::Plain(_) => Poll::Ready(Ok(())),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Http2(lease) => lease.poll_flush_all(cx),
         }
     }
 
@@ -234,6 +259,7 @@ impl PollIo for ServerIo {
         match self {
             Self::Plain(stream) => stream.poll_close_write(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Http2(lease) => lease.poll_close_write(cx),
         }
     }
 }

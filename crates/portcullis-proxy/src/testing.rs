@@ -32,7 +32,7 @@ pub(crate) fn service_tls() -> ServiceTls {
         .unwrap()
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
-    ServiceTls::new(Arc::new(config), None)
+    ServiceTls::new(config, None)
 }
 
 /// One listener `web`, one route to a service of one server.

@@ -20,6 +20,7 @@ use crate::performer::Performer;
 use crate::quiet::Quiet;
 use crate::snapshot::{CachedSnapshot, Pinned, SnapshotCell};
 use crate::upstream::pool::IdlePool;
+use crate::upstream::shelf::Shelves;
 
 /// Bytes read from a server at a time; also the most a slow client makes us hold.
 const RELAY_BYTES: usize = 64 * 1024;
@@ -64,6 +65,8 @@ pub struct Worker {
     /// Keeps what is said of connections that were ended for breaking rules from filling the log.
     pub(crate) http2_broken: Quiet,
     pub(crate) pool: IdlePool,
+    /// Connections to servers that speak HTTP/2.
+    pub(crate) shelves: Shelves,
     pub(crate) log: Box<dyn LogSink>,
     unlogged: Cell<bool>,
     chance: Cell<u64>,
@@ -102,6 +105,7 @@ impl Worker {
             seats: Seats::default(),
             http2_broken: Quiet::default(),
             pool: IdlePool::default(),
+            shelves: Shelves::default(),
             log,
             unlogged: Cell::new(false),
             chance: Cell::new(RandomState::new().hash_one(id.index())),
@@ -127,6 +131,7 @@ impl Worker {
             if now.since(purged) >= PURGE_EVERY {
                 purged = now;
                 self.pool.purge(self.id, now);
+                self.shelves.purge(now);
                 self.trim();
             }
             if now.since(flushed) >= LOG_EVERY && self.unlogged.replace(false) {
@@ -140,6 +145,7 @@ impl Worker {
     fn is_at_rest(&self) -> bool {
         self.wheel.borrow().is_empty()
             && self.pool.is_empty()
+            && self.shelves.is_empty()
             && !self.unlogged.get()
             && self.performers.borrow().len() <= KEEP_AT_REST
             && self.seats.held() <= KEEP_AT_REST

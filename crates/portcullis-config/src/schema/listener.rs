@@ -196,7 +196,7 @@ impl Value for RedirectHttps {
     }
 }
 
-/// A protocol spoken with clients.
+/// A protocol spoken with clients or servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// HTTP/2.

@@ -51,7 +51,7 @@ pub use pool::{Pool, Retry, RetryCause, RetryMethods};
 pub use rewrite::{HeaderEdits, PathChange, QueryEdits, Rewrite, StripPrefix, Substitution};
 pub use route::{Redirect, RedirectScheme, RedirectStatus, Respond, Route, RouteAction};
 pub use service::{Balance, Server, Service};
-pub use service_tls::{ProxyVersion, ServiceTls};
+pub use service_tls::{ProxyVersion, ServiceHttp2, ServiceTls};
 pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownNames};
 pub use traffic::{Abort, Delay, Fault, Split, Sticky, StickyBy, Variant};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Context, Health, Pool, ProxyVersion, Retry, ServiceTimeouts, ServiceTls, Shape, Val,
-    Value as _, choice, section,
+    Context, Health, Pool, Protocol, ProxyVersion, Retry, ServiceHttp2, ServiceTimeouts,
+    ServiceTls, Shape, Val, Value as _, choice, section,
 };
 use crate::tree::{Kind, Node};
 use crate::values::Address;
@@ -22,6 +22,11 @@ section! {
         resolve: default Duration = "30s",
         /// TLS towards the servers; clear text when absent.
         tls: optional ServiceTls,
+        /// The protocols spoken, in order of preference. Over TLS the server's list decides as well (ALPN); in clear text
+        /// there can be one only.
+        protocols: default Vec<Val<Protocol>> = ["http/1.1"],
+        /// Connections that speak HTTP/2.
+        http2: table ServiceHttp2,
         /// Begin every connection with a header of the PROXY protocol that names the client. Such a connection serves
         /// one client only; those of health checks are marked as our own.
         proxy_protocol: optional ProxyVersion,
@@ -34,7 +39,7 @@ section! {
         /// Timeouts, instead of those of the listener and `[defaults.timeouts]`.
         timeouts: default ServiceTimeouts = {},
     }
-    not yet: "discover", "sticky", "outlier", "protocol", "protocols", "http2", "max_queue", "hash", "circuit_breaker", "mirror";
+    not yet: "discover", "sticky", "outlier", "protocol", "max_queue", "hash", "circuit_breaker", "mirror";
 }
 
 section! {

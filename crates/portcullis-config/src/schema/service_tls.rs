@@ -1,11 +1,11 @@
-//! How connections to the servers of a service are made: TLS, and the PROXY protocol towards them.
+//! How servers are spoken to: TLS, the PROXY protocol, and HTTP/2.
 
 use std::path::PathBuf;
 
 use super::decode::absent;
 use super::{Context, Shape, TlsVersion, choice, section};
 use crate::tree::{Kind, Node};
-use crate::values::Invalid;
+use crate::values::{ByteSize, Invalid};
 
 section! {
     /// TLS towards the servers of a service. `true` stands for a table in which everything is left at its default.
@@ -43,6 +43,20 @@ fn everything_default(node: &Node, cx: &mut Context<'_>) -> Option<ServiceTls> {
             Some("true or { ca = \"internal-ca.pem\" }"),
         ),
     }
+}
+
+section! {
+    /// Connections that speak HTTP/2 to servers. Each carries many requests at once.
+    pub struct ServiceHttp2 {
+        /// How many requests share a connection at once, at most; a server may allow fewer.
+        max_streams: default u64 [1..=1_000] = 100,
+        /// How many connections there are to a server, at most, per worker thread. When all are full, requests wait for
+        /// a place, no longer than `connect`.
+        max_connections: default u64 [1..=1_000] = 8,
+        /// How much of each response is held for a client that is slower than the server, from 16KiB to 16MiB.
+        stream_window: default ByteSize = "64KiB",
+    }
+    not yet: "connection_window", "ping";
 }
 
 choice! {

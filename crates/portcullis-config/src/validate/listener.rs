@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Check;
 use crate::diagnostic::Diagnostic;
-use crate::schema::{Listener, RedirectHttps, Val};
+use crate::schema::{Listener, Protocol, RedirectHttps, Val};
 use crate::source::Span;
 use crate::values::Bind;
 
@@ -172,8 +172,13 @@ fn http2(check: &mut Check<'_>, listener: &Val<Listener>) {
             check.report(Diagnostic::error("out-of-range", message).at(size.span, "out of range"));
         }
     }
-    for (index, protocol) in listener.protocols.iter().enumerate() {
-        let earlier = listener.protocols.iter().take(index);
+    repeated_protocols(check, &listener.protocols);
+}
+
+/// A protocol that is listed twice.
+pub(super) fn repeated_protocols(check: &mut Check<'_>, protocols: &[Val<Protocol>]) {
+    for (index, protocol) in protocols.iter().enumerate() {
+        let earlier = protocols.iter().take(index);
         if let Some(first) = earlier.into_iter().find(|one| one.value == protocol.value) {
             check.report(
                 Diagnostic::error("duplicate", "a protocol is listed twice")

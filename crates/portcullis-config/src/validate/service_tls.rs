@@ -1,12 +1,14 @@
-//! TLS towards servers: keys that need each other, names that can be verified.
+//! TLS and HTTP/2 towards servers: keys that need each other, names that can be verified, what clear text can speak.
 
 use super::Check;
+use super::listener::repeated_protocols;
 use super::service::blame;
 use crate::diagnostic::Diagnostic;
-use crate::schema::{Service, ServiceTls, Val};
+use crate::schema::{Protocol, Service, ServiceTls, Val};
 use crate::values::{Address, HostPattern, Invalid};
 
 pub(super) fn check(check: &mut Check<'_>, service: &Val<Service>) {
+    protocols(check, service);
     let Some(tls) = &service.tls else { return };
     pair(check, tls);
     if let Some(sni) = &tls.sni {
@@ -16,6 +18,43 @@ pub(super) fn check(check: &mut Check<'_>, service: &Val<Service>) {
         nameless_servers(check, service, tls);
     } else {
         unverified(check, service, tls);
+    }
+}
+
+/// Only TLS lets the two sides agree on a protocol; in clear text we begin to speak without asking.
+fn protocols(check: &mut Check<'_>, service: &Service) {
+    let protocols = &service.protocols;
+    check.not_empty(
+        protocols,
+        "protocols",
+        "write [\"h2\"] or [\"http/1.1\"], or leave it out",
+    );
+    repeated_protocols(check, protocols);
+    if service.tls.is_none() && protocols.len() > 1 {
+        check.report(
+            Diagnostic::error(
+                "contradiction",
+                "servers without TLS can be spoken to by one protocol only",
+            )
+            .at(protocols.span, "which of them?")
+            .help("write [\"h2\"] or [\"http/1.1\"]; over TLS both are possible, and the server chooses"),
+        );
+    }
+    let window = &service.http2.stream_window;
+    if !(16 << 10..=16 << 20).contains(&window.value.0) {
+        let message = format!(
+            "`stream_window = \"{}\"` is not between 16KiB and 16MiB",
+            window.value
+        );
+        check.report(Diagnostic::error("out-of-range", message).at(window.span, "out of range"));
+    }
+    let speaks_http2 = protocols.iter().any(|one| one.value == Protocol::Http2);
+    if service.http2.is_written() && !speaks_http2 {
+        check.report(
+            Diagnostic::warning("no-effect", "`http2` has no effect, since it is not spoken")
+                .at(service.http2.span, "")
+                .help("write protocols = [\"h2\", \"http/1.1\"], or [\"h2\"] without TLS"),
+        );
     }
 }
 

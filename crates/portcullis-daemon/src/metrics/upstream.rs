@@ -38,6 +38,8 @@ struct Families {
     up: Family,
     weight: Family,
     connections: Family,
+    http2_connections: Family,
+    http2_streams: Family,
     checks: Family,
     check_duration: Family,
     retries: Family,
@@ -73,6 +75,14 @@ impl Families {
             ),
             weight: Family::gauge("portcullis_upstream_weight", "Weight of a server, 0 to 256"),
             connections: Family::gauge("portcullis_upstream_connections", "Connections to servers"),
+            http2_connections: Family::gauge(
+                "portcullis_upstream_http2_connections",
+                "Connections to servers that speak HTTP/2, used and idle",
+            ),
+            http2_streams: Family::gauge(
+                "portcullis_upstream_http2_streams",
+                "Requests on connections to servers that speak HTTP/2",
+            ),
             checks: Family::counter(
                 "portcullis_health_check_total",
                 "Active checks of servers by result",
@@ -123,6 +133,9 @@ impl Families {
             .count([service, server, ("state", "idle")], idle);
         self.connections
             .count([service, server, ("state", "used")], used);
+        let (connections, streams) = live.http2();
+        self.http2_connections.count(labels, connections);
+        self.http2_streams.count(labels, streams);
         if is_checked {
             let report = live.health_report();
             for (result, count, times) in [
@@ -147,6 +160,8 @@ impl Families {
             up,
             weight,
             connections,
+            http2_connections,
+            http2_streams,
             checks,
             check_duration,
             retries,
@@ -161,6 +176,8 @@ impl Families {
             up,
             weight,
             connections,
+            http2_connections,
+            http2_streams,
             checks,
             check_duration,
             retries,

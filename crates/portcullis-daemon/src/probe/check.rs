@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use portcullis_http1::{Limits, Method, ResponseHead};
+use portcullis_http2::Scheme;
 use portcullis_plan::health::CheckStatus;
 use portcullis_plan::live::ServerLive;
 use portcullis_plan::plan::{Address, HealthKind};
@@ -13,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, timeout_at};
 
-use super::Probe;
+use super::{Probe, http2};
 
 /// Bytes of an answer's head that are read at most.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -41,7 +42,7 @@ impl Finding {
 }
 
 /// Either kind of connection.
-trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// Checks once. An error means that the check could not be made for a reason of our own.
@@ -73,7 +74,14 @@ pub(super) async fn run(probe: &Probe, live: &ServerLive) -> io::Result<Finding>
         target,
         host.as_deref().unwrap_or_else(|| default_host(probe)),
     );
-    match timeout_at(deadline, ask(stream, &request)).await {
+    let asking = async {
+        match (probe.protocols.has_http1(), &probe.tls) {
+            (true, _) => ask(stream, &request).await,
+            (false, Some(_)) => http2::ask(stream, &request, Scheme::Https).await,
+            (false, None) => http2::ask(stream, &request, Scheme::Http).await,
+        }
+    };
+    match timeout_at(deadline, asking).await {
         Err(_) => Ok(Finding::new(CheckStatus::L7Timeout, "")),
         Ok(Err(text)) => Ok(Finding::new(CheckStatus::L7Response, &text)),
         Ok(Ok((code, reason))) => {
@@ -119,7 +127,10 @@ async fn connect(probe: &Probe, live: &ServerLive) -> io::Result<Stream> {
 /// The handshake, as for requests.
 async fn encrypt(probe: &Probe, stream: Stream) -> io::Result<Box<dyn Io>> {
     Ok(match &probe.tls {
-        Some(tls) => Box::new(tls.connect(stream, &probe.address).await?),
+        Some(tls) => {
+            let http1_only = probe.protocols.has_http1();
+            Box::new(tls.connect(stream, &probe.address, http1_only).await?)
+        }
         None => Box::new(stream),
     })
 }
@@ -146,7 +157,7 @@ fn judge_connect(error: io::Error) -> io::Result<Finding> {
 }
 
 /// The system's words for an error, without its number.
-fn words(error: &io::Error) -> String {
+pub(super) fn words(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error")
         .map_or(text.as_str(), |(words, _)| words)

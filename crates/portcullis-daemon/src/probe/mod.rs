@@ -2,6 +2,7 @@
 //! changes of state into the program log.
 
 mod check;
+mod http2;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use portcullis_plan::health::{Check, HealthState, Transition};
 use portcullis_plan::live::{AdminState, ServerLive};
-use portcullis_plan::plan::{Address, HealthCheck, ProxyVersion, Server, Service};
+use portcullis_plan::plan::{Address, HealthCheck, ProxyVersion, Server, ServerProtocols, Service};
 use portcullis_proxy::{Clock, ServiceTls, Snapshot};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -30,12 +31,13 @@ struct Probe {
     check: HealthCheck,
     tls: Option<Arc<ServiceTls>>,
     proxy_protocol: Option<ProxyVersion>,
+    protocols: ServerProtocols,
 }
 
 /// TLS is the same if it is the very same: the daemon keeps it as long as nothing about it changes.
 impl PartialEq for Probe {
     fn eq(&self, other: &Self) -> bool {
-        let what = |probe: &Self| (probe.check.clone(), probe.proxy_protocol);
+        let what = |probe: &Self| (probe.check.clone(), probe.proxy_protocol, probe.protocols);
         let tls = |probe: &Self| probe.tls.as_ref().map(Arc::as_ptr);
         (&self.service, &self.server) == (&other.service, &other.server)
             && (&self.address, &self.address_text) == (&other.address, &other.address_text)
@@ -111,6 +113,7 @@ impl Probe {
             check: service.health.clone()?,
             tls: snapshot.upstream_tls.of(server.service).map(Arc::clone),
             proxy_protocol: service.proxy_protocol,
+            protocols: service.protocols,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use portcullis_config::{Diagnostic, Loader};
 use portcullis_plan::TlsPolicyId;
-use portcullis_plan::plan::{Certificate, Plan, Service, ServiceTls as Wish};
+use portcullis_plan::plan::{Certificate, Plan, ServerProtocols, Service, ServiceTls as Wish};
 use portcullis_proxy::{ServiceTls, UpstreamTls};
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -39,6 +39,7 @@ struct Content {
     identity: Option<Vec<u8>>,
     name: Option<Box<str>>,
     only_tls13: bool,
+    protocols: ServerProtocols,
 }
 
 /// Who vouches for servers.
@@ -142,13 +143,14 @@ impl Building<'_> {
             identity: identity.as_ref().map(|loaded| loaded.bytes.clone()),
             name: wish.sni.clone(),
             only_tls13: wish.only_tls13,
+            protocols: service.protocols,
         };
         if let Some(kept) = previous.filter(|kept| kept.content == content) {
             let tls = Arc::clone(&kept.tls);
             return Some(Kept { content, tls });
         }
         let config = self.config(service, wish, verifier, identity.map(|loaded| loaded.key))?;
-        let tls = Arc::new(ServiceTls::new(Arc::new(config), name));
+        let tls = Arc::new(ServiceTls::new(config, name));
         Some(Kept { content, tls })
     }
 
@@ -294,7 +296,8 @@ impl Building<'_> {
             }
             None => builder.with_no_client_auth(),
         };
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let names = service.protocols.names().iter();
+        config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         Some(config)
     }
 }

@@ -6,8 +6,8 @@ use portcullis_config as config;
 
 use super::{Compiler, count, size, timeouts};
 use crate::plan::{
-    Address, Balance, HealthCheck, HealthKind, ProxyVersion, Server, Service, ServiceTls,
-    ServiceTlsSpans,
+    Address, Balance, HealthCheck, HealthKind, ProxyVersion, Server, ServerProtocols, Service,
+    ServiceHttp2, ServiceTls, ServiceTlsSpans,
 };
 use crate::{ServerId, ServiceId};
 
@@ -36,6 +36,12 @@ impl Compiler<'_> {
                 config::Balance::LeastRequests => Balance::LeastRequests,
             },
             tls: written.tls.as_ref().map(|tls| self.service_tls(tls)),
+            protocols: protocols(written),
+            http2: ServiceHttp2 {
+                max_streams: count(*written.http2.max_streams),
+                max_connections: size(*written.http2.max_connections),
+                stream_window: count(written.http2.stream_window.0),
+            },
             proxy_protocol: written
                 .proxy_protocol
                 .as_ref()
@@ -91,6 +97,17 @@ impl Compiler<'_> {
             address_text: written.address.to_string().into(),
             weight: count(*written.weight),
         }
+    }
+}
+
+fn protocols(written: &config::Service) -> ServerProtocols {
+    use config::Protocol::{Http1, Http2};
+    let spoken = written.protocols.iter().map(|protocol| protocol.value);
+    match spoken.collect::<Vec<_>>().as_slice() {
+        [Http2] => ServerProtocols::Http2,
+        [Http2, ..] => ServerProtocols::Http2First,
+        [Http1, Http2, ..] => ServerProtocols::Http1First,
+        _ => ServerProtocols::Http1,
     }
 }
 

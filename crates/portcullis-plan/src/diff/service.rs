@@ -40,6 +40,11 @@ fn compare(old: &Service, new: &Service) -> Option<Change> {
     let keys = differing(&[
         ("balance", old.balance == new.balance),
         ("tls", old.tls == new.tls),
+        ("protocols", old.protocols == new.protocols),
+        (
+            "http2",
+            old.http2 == new.http2 || !(old.protocols.has_http2() && new.protocols.has_http2()),
+        ),
         ("proxy_protocol", old.proxy_protocol == new.proxy_protocol),
         ("health", old.health == new.health),
         ("retry", retry(old) == retry(new)),

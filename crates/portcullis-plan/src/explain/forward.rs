@@ -17,7 +17,7 @@ pub struct Forwarding {
     pub service: String,
     /// Its `file:line`.
     pub service_place: String,
-    /// How its servers are spoken to, each with its `file:line`: TLS, the PROXY protocol.
+    /// How its servers are spoken to, each with its `file:line`: TLS, HTTP/2, the PROXY protocol.
     pub connection: Vec<(String, String)>,
     /// The target that the server sees.
     pub target: String,
@@ -83,7 +83,7 @@ impl Forwarding {
     }
 }
 
-/// What is particular about connections to the servers; nothing for clear text over TCP.
+/// What is particular about connections to the servers; nothing for HTTP/1.1 in clear text.
 fn connection(service: &Service) -> Vec<(String, String)> {
     let tls = service.tls.as_ref().map(|tls| {
         let verified = match (&tls.ca, tls.verify) {
@@ -106,7 +106,16 @@ fn connection(service: &Service) -> Vec<(String, String)> {
         let text = format!("PROXY protocol {}", version.as_str());
         (text, service.place.to_string())
     });
-    tls.into_iter().chain(proxy).collect()
+    let http2 = service.protocols.has_http2().then(|| {
+        let names = service.protocols.names().join(" or ");
+        let http2 = &service.http2;
+        let text = format!(
+            "{names}, {} requests share a connection of HTTP/2, {} connections a worker",
+            http2.max_streams, http2.max_connections
+        );
+        (text, service.place.to_string())
+    });
+    tls.into_iter().chain(http2).chain(proxy).collect()
 }
 
 /// The target that the server sees. A refused one never gets here: the verdict tells of it.

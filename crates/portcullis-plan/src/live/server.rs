@@ -31,6 +31,8 @@ struct Shard {
     last_session: Peak,
     used: Level,
     idle: Level,
+    http2: Level,
+    streams: Level,
 }
 
 /// What is only looked at now and then: checks and dates.
@@ -173,6 +175,28 @@ impl ServerLive {
     #[inline]
     pub fn idle_connections(&self, worker: WorkerId, change: i64) {
         self.shards.of(worker).idle.shift(change);
+    }
+
+    /// Changes how many of this worker's connections speak HTTP/2. They are counted as used or idle as well.
+    #[inline]
+    pub fn http2_connections(&self, worker: WorkerId, change: i64) {
+        self.shards.of(worker).http2.shift(change);
+    }
+
+    /// Changes how many requests are on this worker's connections that speak HTTP/2.
+    #[inline]
+    pub fn http2_streams(&self, worker: WorkerId, change: i64) {
+        self.shards.of(worker).streams.shift(change);
+    }
+
+    /// Connections that speak HTTP/2 and the requests on them, over all workers.
+    #[must_use]
+    pub fn http2(&self) -> (u64, u64) {
+        let sum = |level: fn(&Shard) -> &Level| {
+            let sum: i64 = self.shards.iter().map(|shard| level(shard).value()).sum();
+            u64::try_from(sum).unwrap_or(0)
+        };
+        (sum(|shard| &shard.http2), sum(|shard| &shard.streams))
     }
 
     /// Connections in use and idle, over all workers.

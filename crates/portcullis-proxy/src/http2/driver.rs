@@ -15,19 +15,19 @@ const READS: usize = 4;
 
 /// A socket with its session. The task that polls this is the one that the session wakes.
 pub(crate) struct Driver<S> {
-    pub(super) io: S,
-    pub(super) session: Rc<Session>,
+    pub(crate) io: S,
+    pub(crate) session: Rc<Session>,
 }
 
 /// What a poll of a driver came to.
 #[derive(Default)]
 pub(crate) struct Progress {
     /// Bytes went into the socket.
-    pub(super) wrote: bool,
+    pub(crate) wrote: bool,
     /// Bytes wait for room in the socket.
-    pub(super) blocked: bool,
+    pub(crate) blocked: bool,
     /// Nothing more will come in.
-    pub(super) end: Option<End>,
+    pub(crate) end: Option<End>,
 }
 
 /// Why nothing more comes in.
@@ -45,7 +45,7 @@ impl<S: Source> Driver<S> {
     }
 
     /// Takes bytes that were read before there was a driver.
-    pub(super) fn receive(&self, worker: &Worker, bytes: &[u8]) -> Option<End> {
+    pub(crate) fn receive(&self, worker: &Worker, bytes: &[u8]) -> Option<End> {
         let now = worker.recent().as_nanos() / 1_000_000;
         let received = self
             .session
@@ -72,7 +72,7 @@ impl<S: Source> Driver<S> {
     }
 
     /// Only writes, when nothing is to be received any more.
-    pub(super) fn flush(&mut self, cx: &mut Context<'_>) -> Progress {
+    pub(crate) fn flush(&mut self, cx: &mut Context<'_>) -> Progress {
         let mut progress = Progress::default();
         self.write(cx, &mut progress);
         progress

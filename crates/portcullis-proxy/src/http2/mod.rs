@@ -10,6 +10,8 @@ mod serve;
 mod session;
 mod stream;
 
+pub(crate) use driver::{Driver, End};
 pub(crate) use seat::Seats;
 pub(crate) use serve::serve;
+pub(crate) use session::Session;
 pub(crate) use stream::Stream;

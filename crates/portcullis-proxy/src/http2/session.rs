@@ -41,12 +41,12 @@ impl Session {
     }
 
     /// For the driver: looks at the connection, or changes it, without waking the driver.
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Connection) -> R) -> R {
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Connection) -> R) -> R {
         work(&mut self.0.borrow_mut().connection)
     }
 
     /// For streams: the driver is woken when there is something new to write.
-    pub(super) fn on_stream<R>(&self, work: impl FnOnce(&mut Connection) -> R) -> R {
+    pub(crate) fn on_stream<R>(&self, work: impl FnOnce(&mut Connection) -> R) -> R {
         let mut shared = self.0.borrow_mut();
         let before = shared.connection.output().len();
         let result = work(&mut shared.connection);
@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// Says that the driver runs: who is to be woken from now on.
-    pub(super) fn driven_by(&self, cx: &Context<'_>) {
+    pub(crate) fn driven_by(&self, cx: &Context<'_>) {
         let mut shared = self.0.borrow_mut();
         shared.woken = false;
         if !matches!(&shared.driver, Some(waker) if waker.will_wake(cx.waker())) {
@@ -66,12 +66,12 @@ impl Session {
     }
 
     /// Makes the driver look at the connection again.
-    pub(super) fn wake_driver(&self) {
+    pub(crate) fn wake_driver(&self) {
         self.0.borrow_mut().wake_driver();
     }
 
     /// Keeps what happens to a stream from now on.
-    pub(super) fn hold(&self, id: StreamId) {
+    pub(crate) fn hold(&self, id: StreamId) {
         let mut shared = self.0.borrow_mut();
         let slot = id.slot();
         if shared.places.len() <= slot {
@@ -84,7 +84,7 @@ impl Session {
     }
 
     /// Says who is woken when something happens to a stream that is held.
-    pub(super) fn wakes(&self, id: StreamId, waker: &Waker) {
+    pub(crate) fn wakes(&self, id: StreamId, waker: &Waker) {
         let mut shared = self.0.borrow_mut();
         if let Some(place) = shared.places.get_mut(id.slot())
             && !matches!(&place.waker, Some(known) if known.will_wake(waker))
@@ -94,7 +94,7 @@ impl Session {
     }
 
     /// Lets go of a stream. The connection resets what is not at its end.
-    pub(super) fn release(&self, id: StreamId) {
+    pub(crate) fn release(&self, id: StreamId) {
         let mut shared = self.0.borrow_mut();
         shared.connection.release(id);
         if let Some(place) = shared.places.get_mut(id.slot()) {
@@ -105,7 +105,7 @@ impl Session {
     }
 
     /// Whether a stream can bring nothing more: it was reset, or its connection is gone.
-    pub(super) fn is_gone(&self, id: StreamId) -> bool {
+    pub(crate) fn is_gone(&self, id: StreamId) -> bool {
         let shared = self.0.borrow();
         shared.over
             || shared
@@ -115,7 +115,7 @@ impl Session {
     }
 
     /// Passes on to a stream what concerns it.
-    pub(super) fn notify(&self, event: Event) {
+    pub(crate) fn notify(&self, event: Event) {
         let (Event::Data(id) | Event::Room(id) | Event::Head(id) | Event::Reset(id, _)) = event
         else {
             return;
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// The socket is gone: all who hold a stream learn of it.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut shared = self.0.borrow_mut();
         shared.over = true;
         shared.driver = None;

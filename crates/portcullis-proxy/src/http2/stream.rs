@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use portcullis_http2::{ErrorCode, HeadInfo, NotSent, Read, StreamId};
+use portcullis_http2::{Cause, ErrorCode, HeadInfo, NotSent, Read, StreamId};
 use tokio::io::ReadBuf;
 
 use super::session::Session;
@@ -40,6 +40,17 @@ impl Stream {
     /// Says who is woken for it from now on.
     pub(crate) fn wakes(&self, cx: &Context<'_>) {
         self.session.wakes(self.id, cx.waker());
+    }
+
+    /// Our side ended with the head that opened the stream.
+    pub(crate) fn has_ended(&mut self) {
+        self.ended = true;
+    }
+
+    /// Why the stream is over before its end; `None` if it is not, or because its connection is gone.
+    pub(crate) fn cause(&self) -> Option<Cause> {
+        self.session
+            .with(|connection| connection.reset_cause(self.id))
     }
 
     /// Whether nothing more can come or go: the stream was reset, or its connection is gone.

@@ -3,7 +3,8 @@
 use std::io::IoSlice;
 use std::task::{Context, Poll};
 
-use portcullis_http1::{Body, BodyFraming, Limits, Method, Piece, Version, write};
+use portcullis_http1::{Body, BodyFraming, Limits, Method, Piece, Reject, Version, write};
+use portcullis_http2::Over;
 use portcullis_plan::plan::Listener;
 
 use crate::buffer::{Buffer, BufferPool};
@@ -11,6 +12,7 @@ use crate::desk::{RequestPart, ResponsePart};
 use crate::failure::Failure;
 use crate::io::{PollIo, ServerIo, poll_fill};
 use crate::scene::Story;
+use crate::upstream::shared::Lease;
 use crate::wire::{HeadKind, Wire};
 
 /// Pieces up to this size are copied behind the head, so that both leave in one write; larger ones are written from where they lie.
@@ -84,6 +86,36 @@ fn failure_before_head(end: &std::io::Result<usize>) -> Failure {
         Err(error) if is_of_tls(error) => Failure::UPSTREAM_ALERT,
         _ => Failure::CLOSED_EARLY,
     }
+}
+
+/// A head that came over HTTP/2 is judged as the HTTP/1 text that says the same. The end of its stream ends the body.
+fn take_http2_head(
+    lease: &mut Lease,
+    request: &RequestPart,
+    response: &mut ResponsePart,
+    limits: &Limits,
+) -> Result<Option<BodyFraming>, Failure> {
+    let Some(info) = lease.take_head(request, &mut response.bytes) else {
+        return Ok(None);
+    };
+    let method = request.head.method();
+    match response.head.parse(&response.bytes, limits, method) {
+        Ok(Some(_)) => {}
+        Ok(None) => return Err(Failure::bad_response(Reject::HeadTooLarge)),
+        Err(reject) => return Err(Failure::bad_response(reject)),
+    }
+    match info.over {
+        Some(Over::Bytes) => return Err(Failure::bad_response(Reject::HeadTooLarge)),
+        Some(Over::Fields) => return Err(Failure::bad_response(Reject::FieldsTooMany)),
+        None => {}
+    }
+    let framing = response.head.framing();
+    response.whole = info.end_stream && framing == BodyFraming::UntilClose;
+    Ok(Some(match framing {
+        _ if info.end_stream || method == Method::Head => BodyFraming::None,
+        BodyFraming::None => BodyFraming::None,
+        _ => BodyFraming::UntilClose,
+    }))
 }
 
 impl Download {
@@ -199,32 +231,9 @@ impl Download {
         sides: &mut Sides<'_>,
         on_head: &mut dyn FnMut(&mut Sides<'_>) -> Result<HeadEvent, Failure>,
     ) -> Result<bool, Failure> {
-        let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.is_empty()) else {
+        let Some(framing) = self.take_head(sides)? else {
             return Ok(false);
         };
-        let limits = Limits {
-            head_bytes: sides.listener.limits.head,
-            target_bytes: 0,
-            fields: sides.listener.limits.fields,
-        };
-        let method = sides.request.head.method();
-        let Some(length) = sides
-            .response
-            .head
-            .parse(buffer.filled(), &limits, method)
-            .map_err(Failure::bad_response)?
-        else {
-            if buffer.space().is_empty() {
-                buffer.grow(sides.listener.limits.head.saturating_add(1024));
-            }
-            return Ok(false);
-        };
-        sides.response.bytes.clear();
-        sides
-            .response
-            .bytes
-            .extend_from_slice(buffer.filled().get(..length).unwrap_or_default());
-        buffer.consume(length);
         if sides.response.head.is_interim() {
             self.interim(sides)?;
             sides.response.head.clear();
@@ -233,12 +242,7 @@ impl Download {
         let from = sides.to_client.len();
         let event = on_head(sides)?;
         self.chunked = event.chunked;
-        let framing = sides.response.head.framing();
-        self.body = Body::new(if method == Method::Head {
-            BodyFraming::None
-        } else {
-            framing
-        });
+        self.body = Body::new(framing);
         self.state = match (event.tunnel, self.body.is_done()) {
             (true, _) => State::Tunnel,
             (false, true) => State::Flush,
@@ -251,6 +255,43 @@ impl Download {
         };
         pass_head(sides, from, kind)?;
         Ok(true)
+    }
+
+    /// Moves the head that has come to its place; tells how what follows it is framed.
+    fn take_head(&mut self, sides: &mut Sides<'_>) -> Result<Option<BodyFraming>, Failure> {
+        let limits = Limits {
+            head_bytes: sides.listener.limits.head,
+            target_bytes: 0,
+            fields: sides.listener.limits.fields,
+        };
+        let method = sides.request.head.method();
+        if let ServerIo::Http2(lease) = sides.server {
+            return take_http2_head(lease, sides.request, sides.response, &limits);
+        }
+        let Some(buffer) = self.buffer.as_mut().filter(|buffer| !buffer.is_empty()) else {
+            return Ok(None);
+        };
+        let Some(length) = sides
+            .response
+            .head
+            .parse(buffer.filled(), &limits, method)
+            .map_err(Failure::bad_response)?
+        else {
+            if buffer.space().is_empty() {
+                buffer.grow(sides.listener.limits.head.saturating_add(1024));
+            }
+            return Ok(None);
+        };
+        sides.response.bytes.clear();
+        sides
+            .response
+            .bytes
+            .extend_from_slice(buffer.filled().get(..length).unwrap_or_default());
+        buffer.consume(length);
+        Ok(Some(match method {
+            Method::Head => BodyFraming::None,
+            _ => sides.response.head.framing(),
+        }))
     }
 
     /// Passes an interim response on: to 1.1 clients, a bounded number of them (RFC 9110 15.2).
@@ -294,6 +335,9 @@ impl Download {
                 return Ok(false);
             }
             self.body.end_of_input().map_err(|_| Failure::TRUNCATED)?;
+            if let ServerIo::Http2(lease) = sides.server {
+                lease.take_trailers(&mut sides.response.trailers);
+            }
             self.finish_body(sides);
             return Ok(true);
         }
@@ -334,14 +378,25 @@ impl Download {
 
     fn finish_body(&mut self, sides: &mut Sides<'_>) {
         if self.chunked {
-            write::last_chunk(sides.to_client, self.body.trailers());
+            write::last_chunk(sides.to_client, self.trailers(&sides.response.trailers));
         }
         self.state = State::Flush;
     }
 
+    /// The trailers, with the body or apart from it.
+    fn trailers<'t>(&'t self, apart: &'t [u8]) -> &'t [u8] {
+        match self.body.trailers() {
+            [] => apart,
+            trailers => trailers,
+        }
+    }
+
     /// Every byte of the body went: its end may. `false` while there is no room for it.
     fn end(&self, sides: &mut Sides<'_>) -> Result<bool, Failure> {
-        match sides.client.poll_end(self.body.trailers()) {
+        match sides
+            .client
+            .poll_end(self.trailers(&sides.response.trailers))
+        {
             Poll::Ready(ended) => ended.map(|()| true).map_err(|_| Failure::CLIENT_GONE),
             Poll::Pending => Ok(false),
         }
@@ -389,6 +444,13 @@ impl Download {
     }
 
     fn read(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> Result<Poll<()>, Failure> {
+        if let (State::Head, ServerIo::Http2(lease)) = (self.state, &*sides.server) {
+            return if lease.is_over() {
+                Err(lease.failure())
+            } else {
+                Ok(Poll::Pending)
+            };
+        }
         if self.buffer.is_none() {
             if sides.server.poll_readable(cx).is_pending() {
                 return Ok(Poll::Pending);

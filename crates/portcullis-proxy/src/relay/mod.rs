@@ -328,7 +328,8 @@ impl HeadWriter<'_> {
         let unbounded = matches!(
             head.framing(),
             BodyFraming::Chunked | BodyFraming::UntilClose
-        ) && !tunnel;
+        ) && !tunnel
+            && !sides.response.whole;
         *self.keep_alive &= self.received && (is_11 || !unbounded) && !self.worker.is_draining();
 
         let now = self.worker.now();
@@ -343,6 +344,7 @@ impl HeadWriter<'_> {
         let options = ResponseOptions {
             chunked: unbounded && is_11 && !sides.request.http2,
             trailers: unbounded && is_11,
+            empty: sides.response.whole && !sides.request.http2,
             keep_alive: *self.keep_alive,
             upgrade: head.status() == 101,
         };

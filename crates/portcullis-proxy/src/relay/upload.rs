@@ -27,6 +27,8 @@ pub(crate) struct Upload {
     /// Kept bytes were given up for room: the request cannot be repeated.
     consumed: bool,
     broken: bool,
+    /// Our side stays open when the request is through.
+    is_tunnel: bool,
     limit: Option<u64>,
     pub(super) started: Moment,
 }
@@ -62,9 +64,16 @@ impl Upload {
             direct: 0,
             consumed: false,
             broken: false,
+            is_tunnel: false,
             limit,
             started,
         }
+    }
+
+    /// Sends bytes of the body as they are: the server's protocol marks their end. That of a tunnel is not the request's.
+    pub(crate) fn frame_nothing(&mut self, is_tunnel: bool) {
+        self.chunked = false;
+        self.is_tunnel = is_tunnel;
     }
 
     /// Whether every byte of the request went to the server.
@@ -109,19 +118,33 @@ impl Upload {
                 }
                 continue;
             }
+            if self.body.is_done() {
+                return Ok((self.end(cx, sides), moved));
+            }
             // TLS may still hold bytes of ours that the socket had no room for.
             let flushed = sides.server.poll_flush_all(cx);
             self.broken |= matches!(flushed, Poll::Ready(Err(_)));
-            if self.body.is_done() {
-                let wait = match flushed {
-                    Poll::Pending => UploadWait::Server,
-                    Poll::Ready(_) => UploadWait::Nothing,
-                };
-                return Ok((wait, moved));
-            }
             match self.read(cx, sides)? {
                 Poll::Ready(()) => moved = true,
                 Poll::Pending => return Ok((UploadWait::Client, moved)),
+            }
+        }
+    }
+
+    /// Every byte of the request went: its end may.
+    fn end(&mut self, cx: &mut Context<'_>, sides: &mut Sides<'_>) -> UploadWait {
+        if self.is_tunnel {
+            return UploadWait::Nothing;
+        }
+        let trailers = match self.body.trailers() {
+            [] => sides.trailers.as_slice(),
+            trailers => trailers,
+        };
+        match sides.server.poll_end(cx, trailers) {
+            Poll::Pending => UploadWait::Server,
+            Poll::Ready(ended) => {
+                self.broken |= ended.is_err();
+                UploadWait::Nothing
             }
         }
     }

@@ -52,14 +52,17 @@ pub(crate) async fn connect(
     let Some(tls) = wanted.tls else {
         return Ok(ServerIo::Plain(stream));
     };
-    let session = tls.connect(stream, address).await.map_err(|error| {
-        tracing::debug!(%error, "the TLS handshake with a server failed");
-        if is_certificate_error(&error) {
-            Failure::UPSTREAM_CERTIFICATE
-        } else {
-            Failure::UPSTREAM_TLS
-        }
-    })?;
+    let session = tls
+        .connect(stream, address, wanted.http1_only)
+        .await
+        .map_err(|error| {
+            tracing::debug!(%error, "the TLS handshake with a server failed");
+            if is_certificate_error(&error) {
+                Failure::UPSTREAM_CERTIFICATE
+            } else {
+                Failure::UPSTREAM_TLS
+            }
+        })?;
     Ok(ServerIo::Tls(Box::new(session)))
 }
 

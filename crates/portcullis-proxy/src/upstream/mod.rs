@@ -1,9 +1,13 @@
 //! Connections to servers: making, keeping and judging them.
 
+pub(crate) mod carry;
 pub(crate) mod connect;
 pub(crate) mod pool;
+pub(crate) mod shared;
+pub(crate) mod shelf;
 pub(crate) mod terms;
 pub(crate) mod tls;
+mod websocket;
 
 use portcullis_plan::Moment;
 

@@ -243,12 +243,12 @@ mod tests {
     async fn a_connection_that_names_one_client_waits_for_that_client() {
         let (pool, server) = (IdlePool::default(), server());
         let of = |client: &str| Wanted {
-            tls: None,
             introduction: Some(Introduction {
                 version: ProxyVersion::V2,
                 source: client.parse().ok(),
                 destination: None,
             }),
+            ..Wanted::default()
         };
         let (mut one, _peer) = upstream(1);
         one.terms = of("192.0.2.1:1").into();
@@ -270,7 +270,7 @@ mod tests {
         let (old, new) = (tls(), tls());
         let by = |tls| Wanted {
             tls: Some(tls),
-            introduction: None,
+            ..Wanted::default()
         };
         for wanted in [Wanted::default(), by(&new)] {
             let (mut one, _peer) = upstream(1);

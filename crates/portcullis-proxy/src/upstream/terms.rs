@@ -20,6 +20,10 @@ pub(crate) struct Introduction {
 pub(crate) struct Wanted<'a> {
     pub(crate) tls: Option<&'a Arc<ServiceTls>>,
     pub(crate) introduction: Option<Introduction>,
+    /// Only HTTP/1.1 will do.
+    pub(crate) http1_only: bool,
+    /// It is to become a tunnel.
+    pub(crate) tunnel: bool,
 }
 
 /// What a connection was made under.

@@ -21,17 +21,26 @@ const BUFFER_LIMIT: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct ServiceTls {
     config: Arc<ClientConfig>,
+    /// The same offering HTTP/1.1 alone.
+    http1: Arc<ClientConfig>,
     name: Option<ServerName<'static>>,
 }
 
 impl ServiceTls {
     /// TLS by `config`. Servers are asked for `name` and verified by it; without it, by the host of their address.
     #[must_use]
-    pub const fn new(config: Arc<ClientConfig>, name: Option<ServerName<'static>>) -> Self {
-        Self { config, name }
+    pub fn new(config: ClientConfig, name: Option<ServerName<'static>>) -> Self {
+        let mut http1 = config.clone();
+        http1.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self {
+            config: Arc::new(config),
+            http1: Arc::new(http1),
+            name,
+        }
     }
 
-    /// Shakes hands over `stream` with the server at `address`; the caller bounds the time.
+    /// Shakes hands over `stream` with the server at `address`, offering the protocols of the service, or HTTP/1.1 alone;
+    /// the caller bounds the time.
     ///
     /// # Errors
     /// What [`is_certificate_error`] tells apart: a certificate that does not prove who the server is, or anything else.
@@ -39,12 +48,18 @@ impl ServiceTls {
         &self,
         stream: Stream,
         address: &Address,
+        http1_only: bool,
     ) -> io::Result<TlsStream<Stream>> {
         let name = self.server_name(address)?;
         let limit = |session: &mut rustls::ClientConnection| {
             session.set_buffer_limit(Some(BUFFER_LIMIT));
         };
-        TlsConnector::from(Arc::clone(&self.config))
+        let config = if http1_only {
+            &self.http1
+        } else {
+            &self.config
+        };
+        TlsConnector::from(Arc::clone(config))
             .connect_with(name, stream, limit)
             .await
     }

@@ -1,0 +1,239 @@
+//! The connection of an attempt: one that is kept, a place on one that is shared, or a new one.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Poll;
+
+use portcullis_plan::plan::{Address, ServerProtocols};
+use portcullis_plan::{Deadline, Moment};
+
+use super::Attempt;
+use crate::client::Client;
+use crate::deadline::Slot;
+use crate::desk::RequestPart;
+use crate::failure::Failure;
+use crate::io::ServerIo;
+use crate::relay::allowed_upgrade;
+use crate::scene::Story;
+use crate::upstream::Upstream;
+use crate::upstream::carry::Beginning;
+use crate::upstream::connect::{Target, connect};
+use crate::upstream::shared::Lease;
+use crate::upstream::shelf::{Making, Place, Shelf};
+use crate::upstream::terms::{Introduction, Terms, Wanted};
+
+impl Attempt<'_> {
+    /// A connection for this request: kept, shared or new. Waiting for it and making it are bounded together.
+    pub(super) async fn connection(
+        &self,
+        client: &mut Client,
+        request: &RequestPart,
+        story: &mut Story,
+        now: Moment,
+    ) -> Result<Upstream, Failure> {
+        let wanted = self.wanted(client, request)?;
+        if let Some(upstream) = self.at_once(&wanted, now) {
+            story.reused = true;
+            story.timings.connected = Some(now);
+            return Ok(upstream);
+        }
+        client.timer.arm(
+            Slot::Upload,
+            Some(Deadline::Connect),
+            now.plus(self.scene.timeouts.connect),
+        );
+        let made = if self.service.protocols.has_http2() && !wanted.http1_only {
+            Box::pin(self.place(client, wanted)).await
+        } else {
+            let made = self.connect(client, wanted).await;
+            made.map(|upstream| (upstream, false))
+        };
+        client.timer.disarm(Slot::Upload);
+        let (upstream, reused) = made?;
+        story.reused = reused;
+        story.timings.connected = Some(upstream.born);
+        Ok(upstream)
+    }
+
+    /// A connection that is there and free.
+    fn at_once(&self, wanted: &Wanted<'_>, now: Moment) -> Option<Upstream> {
+        let protocols = self.service.protocols;
+        if !self.fresh
+            && protocols.has_http1()
+            && let Some(upstream) =
+                self.worker
+                    .pool
+                    .take(self.worker.id(), self.server, wanted, now)
+        {
+            return Some(upstream);
+        }
+        if !protocols.has_http2() || wanted.http1_only || wanted.tunnel {
+            return None;
+        }
+        let lease = self.shelf().free(wanted)?;
+        Some(on_place(lease, now))
+    }
+
+    fn shelf(&self) -> Rc<Shelf> {
+        let service = self.service;
+        self.worker
+            .shelves
+            .of(self.server, service.upstream_idle, service.max_age)
+    }
+
+    /// A place on a shared connection, be it made for that, or a connection of its own where the server speaks HTTP/1.1;
+    /// and whether the connection was there before.
+    async fn place(
+        &self,
+        client: &Client,
+        wanted: Wanted<'_>,
+    ) -> Result<(Upstream, bool), Failure> {
+        let shelf = self.shelf();
+        let place = shelf
+            .place(self.worker, client, &wanted, &self.service.http2)
+            .await?;
+        let (upstream, reused) = match place {
+            Place::Lease(lease) => (on_place(lease, self.worker.now()), true),
+            Place::Http1 => {
+                let upstream = self.connect(client, wanted).await?;
+                (self.settle(shelf.make(), upstream, wanted)?, false)
+            }
+            Place::Make(making) => match self.connect(client, wanted).await {
+                Ok(upstream) => (self.settle(making, upstream, wanted)?, false),
+                Err(failure) => {
+                    if failure != Failure::CLIENT_GONE {
+                        making.failed(failure);
+                    }
+                    return Err(failure);
+                }
+            },
+        };
+        if let (ServerIo::Http2(lease), true) = (&upstream.io, wanted.tunnel)
+            && !shelf.takes_tunnels(lease, self.worker, client).await?
+        {
+            return Err(Failure::NO_TUNNEL);
+        }
+        Ok((upstream, reused))
+    }
+
+    /// What becomes of a new connection now that it is known what the server speaks.
+    fn settle(
+        &self,
+        making: Making,
+        upstream: Upstream,
+        wanted: Wanted<'_>,
+    ) -> Result<Upstream, Failure> {
+        let protocols = self.service.protocols;
+        let is_clear = matches!(upstream.io, ServerIo::Plain(_));
+        if upstream.io.chose_http2() || is_clear && protocols == ServerProtocols::Http2 {
+            let beginning = Beginning {
+                worker: self.worker,
+                server: self.server,
+                http2: &self.service.http2,
+                terms: wanted.into(),
+            };
+            let lease = beginning.begin(making, upstream.io);
+            self.worker.wake_upkeep();
+            return Ok(on_place(lease, upstream.born));
+        }
+        if !protocols.has_http1() {
+            making.failed(Failure::NO_HTTP2);
+            return Err(Failure::NO_HTTP2);
+        }
+        making.speaks_http1();
+        Ok(upstream)
+    }
+
+    /// What the service asks of its connections.
+    fn wanted(&self, client: &Client, request: &RequestPart) -> Result<Wanted<'_>, Failure> {
+        let tls = self.scene.snapshot.upstream_tls.of(self.forward.service);
+        if self.service.tls.is_some() != tls.is_some() {
+            return Err(Failure::UPSTREAM_TLS); // never in clear text what is to be encrypted
+        }
+        let introduction = self.service.proxy_protocol.map(|version| Introduction {
+            version,
+            source: request
+                .client
+                .map(|ip| SocketAddr::new(ip, request.client_port.unwrap_or(0)))
+                .or(client.who.peer),
+            destination: client.who.local,
+        });
+        // Every server that knows WebSockets knows them over HTTP/1.1; few know them over HTTP/2.
+        let tunnel = self.service.protocols.has_http2()
+            && allowed_upgrade(request, &self.forward.route.upgrade);
+        Ok(Wanted {
+            tls,
+            introduction,
+            http1_only: tunnel && self.service.protocols.has_http1(),
+            tunnel,
+        })
+    }
+
+    /// A new connection.
+    async fn connect(&self, client: &Client, wanted: Wanted<'_>) -> Result<Upstream, Failure> {
+        let plan = &self.scene.snapshot.plan;
+        let address = plan
+            .server(self.server_id)
+            .map(|server| &server.address)
+            .ok_or(Failure::NO_SERVER)?;
+        let resolved;
+        let target = match address {
+            Address::Tcp(address) => Target::Tcp(*address),
+            Address::Unix(path) => Target::Unix(path),
+            Address::Name { .. } => {
+                resolved = self.server.addresses();
+                // Addresses of one name are alike; each connection takes one by chance.
+                let addresses = resolved
+                    .as_deref()
+                    .filter(|addresses| !addresses.is_empty())
+                    .ok_or(Failure::UNRESOLVED)?;
+                let at = self.worker.chance() as usize % addresses.len();
+                Target::Tcp(*addresses.get(at).ok_or(Failure::UNRESOLVED)?)
+            }
+        };
+        // Boxed, because connecting is rare and its state would make every connection's memory larger.
+        let mut connecting = Box::pin(connect(target, address, wanted));
+        let io = poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            Poll::Ready(made) => Poll::Ready(made),
+            Poll::Pending if client.wire.is_gone() => Poll::Ready(Err(Failure::CLIENT_GONE)),
+            Poll::Pending if client.timer.fired() => match client.timer.passed(self.worker.now()) {
+                Some((_, Some(deadline))) => Poll::Ready(Err(Failure::deadline(deadline, true))),
+                _ => Poll::Pending,
+            },
+            Poll::Pending => Poll::Pending,
+        })
+        .await?;
+        Ok(Upstream {
+            io,
+            born: self.worker.now(),
+            terms: wanted.into(),
+        })
+    }
+
+    /// Puts a connection that can serve again into the pool.
+    pub(super) fn keep(&self, upstream: Upstream, story: &Story) {
+        let now = story.timings.response.unwrap_or_default();
+        let mut expires = now.plus(self.service.upstream_idle);
+        if let Some(age) = self.service.max_age {
+            expires = expires.min(upstream.born.plus(age));
+        }
+        self.worker.pool.put(
+            self.worker.id(),
+            self.server,
+            upstream,
+            expires,
+            self.service.max_idle,
+        );
+        self.worker.wake_upkeep();
+    }
+}
+
+/// A place on a connection, as an attempt holds it.
+fn on_place(lease: Lease, born: Moment) -> Upstream {
+    Upstream {
+        io: ServerIo::Http2(lease),
+        born,
+        terms: Terms::default(),
+    }
+}

@@ -1,0 +1,289 @@
+//! The shared connections to one server: found, made when there are too few, waited for when there are enough.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use portcullis_plan::Moment;
+use portcullis_plan::live::ServerLive;
+use portcullis_plan::plan::ServiceHttp2;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use super::pool::BuildIdentity;
+use super::shared::{Lease, Rules, Shared};
+use super::terms::{Fit, Wanted};
+use crate::client::Client;
+use crate::failure::Failure;
+use crate::worker::Worker;
+
+/// How long a server that let a request time out may take to answer a PING, and a socket to take bytes.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The shelves of one worker, by the identity of the server.
+#[derive(Default)]
+pub(crate) struct Shelves(RefCell<HashMap<u64, Rc<Shelf>, BuildIdentity>>);
+
+/// The shared connections to one server.
+pub(crate) struct Shelf {
+    connections: RefCell<Vec<Rc<Shared>>>,
+    /// Connections that are being made.
+    making: Cell<usize>,
+    /// Requests that wait for a place.
+    waiting: Cell<usize>,
+    /// How many attempts to connect have failed, and of what the last.
+    failed: Cell<(u64, Failure)>,
+    /// The server chose HTTP/1.1 the last time it was asked.
+    speaks_http1: Cell<bool>,
+    changed: Notify,
+    idle: Cell<Duration>,
+    age: Cell<Option<Duration>>,
+}
+
+impl Shelves {
+    /// The shelf of a server, under the rules of its service as they are now.
+    pub(crate) fn of(
+        &self,
+        server: &ServerLive,
+        idle: Duration,
+        age: Option<Duration>,
+    ) -> Rc<Shelf> {
+        let mut shelves = self.0.borrow_mut();
+        let shelf = shelves.entry(server.uid()).or_insert_with(|| {
+            Rc::new(Shelf {
+                connections: RefCell::default(),
+                making: Cell::new(0),
+                waiting: Cell::new(0),
+                failed: Cell::new((0, Failure::CONNECT)),
+                speaks_http1: Cell::new(false),
+                changed: Notify::new(),
+                idle: Cell::new(idle),
+                age: Cell::new(age),
+            })
+        });
+        shelf.idle.set(idle);
+        shelf.age.set(age);
+        Rc::clone(shelf)
+    }
+
+    /// Ends what is too old or idle for too long, and forgets servers without connections.
+    pub(crate) fn purge(&self, now: Moment) {
+        let shelves: Vec<_> = self.0.borrow().values().map(Rc::clone).collect();
+        for shelf in &shelves {
+            let rules = Rules {
+                idle: shelf.idle.get(),
+                age: shelf.age.get(),
+                patience: PATIENCE,
+            };
+            let connections = shelf.connections.borrow().clone();
+            for connection in connections {
+                connection.keep_up(now, &rules);
+            }
+        }
+        drop(shelves);
+        self.0
+            .borrow_mut()
+            .retain(|_, shelf| Rc::strong_count(shelf) > 1 || !shelf.is_empty());
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+}
+
+/// What a request that asked for a place is told.
+pub(crate) enum Place {
+    /// It has one.
+    Lease(Lease),
+    /// The server speaks HTTP/1.1.
+    Http1,
+    /// It is to make a connection; others wait for it.
+    Make(Making),
+}
+
+impl Shelf {
+    fn is_empty(&self) -> bool {
+        self.connections.borrow().is_empty() && self.making.get() == 0 && self.waiting.get() == 0
+    }
+
+    /// A place on a connection that suits, or leave to make one. Waits where neither can be had, until a deadline of the
+    /// client passes.
+    pub(crate) async fn place(
+        self: &Rc<Self>,
+        worker: &Worker,
+        client: &Client,
+        wanted: &Wanted<'_>,
+        http2: &ServiceHttp2,
+    ) -> Result<Place, Failure> {
+        if let Some(place) = self.try_place(wanted, http2) {
+            return Ok(place);
+        }
+        let _waiting = Waiting::new(&self.waiting);
+        let failures = self.failed.get().0;
+        loop {
+            let changed = self.changed.notified();
+            if let Some(place) = self.try_place(wanted, http2) {
+                return Ok(place);
+            }
+            wait(changed, worker, client).await?;
+            let (count, failure) = self.failed.get();
+            if count != failures {
+                return Err(failure);
+            }
+        }
+    }
+
+    /// A place on a connection that suits and has room now.
+    pub(crate) fn free(&self, wanted: &Wanted<'_>) -> Option<Lease> {
+        let connections = self.connections.borrow();
+        let suits = |one: &&Rc<Shared>| one.terms.fit(wanted) == Fit::Fits && one.has_room();
+        connections.iter().find(suits).map(Shared::lease)
+    }
+
+    /// Leave to make a connection, asked for or not.
+    pub(crate) fn make(self: &Rc<Self>) -> Making {
+        self.making.set(self.making.get() + 1);
+        Making {
+            shelf: Rc::clone(self),
+        }
+    }
+
+    /// Whether the server takes tunnels. Waits until it has told, no longer than a deadline of the client.
+    pub(crate) async fn takes_tunnels(
+        &self,
+        lease: &Lease,
+        worker: &Worker,
+        client: &Client,
+    ) -> Result<bool, Failure> {
+        loop {
+            let changed = self.changed.notified();
+            match lease.shared().takes_tunnels() {
+                Some(takes) => return Ok(takes),
+                None if lease.shared().is_lost() => return Err(Failure::CLOSED_EARLY),
+                None => wait(changed, worker, client).await?,
+            }
+        }
+    }
+
+    fn try_place(self: &Rc<Self>, wanted: &Wanted<'_>, http2: &ServiceHttp2) -> Option<Place> {
+        let mut usable = 0;
+        for connection in self.connections.borrow().iter() {
+            match connection.terms.fit(wanted) {
+                Fit::Outdated => connection.leave(),
+                Fit::OtherClient => {}
+                Fit::Fits if connection.has_room() => {
+                    return Some(Place::Lease(connection.lease()));
+                }
+                Fit::Fits => usable += usize::from(connection.is_open()),
+            }
+        }
+        if self.speaks_http1.get() {
+            return Some(Place::Http1);
+        }
+        let making = self.making.get();
+        let is_wanted = self.waiting.get() >= making.saturating_mul(http2.max_streams as usize);
+        (is_wanted && usable + making < http2.max_connections).then(|| Place::Make(self.make()))
+    }
+
+    /// A place was given back: one of those who wait may look.
+    pub(super) fn place_is_free(&self) {
+        if self.waiting.get() > 0 {
+            self.changed.notify_one();
+        }
+    }
+
+    /// All of those who wait look again.
+    pub(super) fn something_changed(&self) {
+        self.changed.notify_waiters();
+    }
+
+    pub(super) fn remove(&self, connection: &Rc<Shared>) {
+        self.connections
+            .borrow_mut()
+            .retain(|one| !Rc::ptr_eq(one, connection));
+        self.something_changed();
+    }
+}
+
+/// Waits for a change, no longer than until a deadline of the client passes.
+async fn wait(changed: Notified<'_>, worker: &Worker, client: &Client) -> Result<(), Failure> {
+    let mut changed = pin!(changed);
+    poll_fn(|cx| {
+        if changed.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if client.wire.is_gone() {
+            return Poll::Ready(Err(Failure::CLIENT_GONE));
+        }
+        if !client.timer.fired() {
+            return Poll::Pending;
+        }
+        match client.timer.passed(worker.now()) {
+            Some((_, Some(deadline))) => Poll::Ready(Err(Failure::deadline(deadline, true))),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// A connection in the making. When it is dropped, those who wait look again.
+pub(crate) struct Making {
+    shelf: Rc<Shelf>,
+}
+
+impl Making {
+    pub(super) fn shelf(&self) -> &Rc<Shelf> {
+        &self.shelf
+    }
+
+    /// It is there: a place on it for the one who made it, then for those who wait.
+    pub(super) fn done(self, connection: &Rc<Shared>) -> Lease {
+        self.shelf.speaks_http1.set(false);
+        let lease = connection.lease();
+        self.shelf
+            .connections
+            .borrow_mut()
+            .push(Rc::clone(connection));
+        lease
+    }
+
+    /// The server chose HTTP/1.1.
+    pub(crate) fn speaks_http1(self) {
+        self.shelf.speaks_http1.set(true);
+    }
+
+    /// It failed, and would fail for those who wait as well.
+    pub(crate) fn failed(self, failure: Failure) {
+        let count = self.shelf.failed.get().0;
+        self.shelf.failed.set((count.wrapping_add(1), failure));
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        self.shelf
+            .making
+            .set(self.shelf.making.get().saturating_sub(1));
+        self.shelf.something_changed();
+    }
+}
+
+/// Counts a request as waiting for as long as it lives.
+struct Waiting<'a>(&'a Cell<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(cell: &'a Cell<usize>) -> Self {
+        cell.set(cell.get() + 1);
+        Self(cell)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
