@@ -53,11 +53,13 @@ mod tests {
     use portcullis_http1::Limits;
 
     fn request() -> RequestPart {
-        let mut part = RequestPart::default();
-        part.bytes =
-            b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
+        let mut part = RequestPart {
+            bytes:
+                b"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\
 Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-                .to_vec();
+                    .to_vec(),
+            ..RequestPart::default()
+        };
         part.head
             .parse(&part.bytes, &Limits::default())
             .unwrap()
