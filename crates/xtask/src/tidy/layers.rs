@@ -80,7 +80,12 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         folder: "crates/xtask",
-        may_use: &["portcullis-config", "portcullis-http1", "portcullis-http2"],
+        may_use: &[
+            "portcullis-config",
+            "portcullis-http1",
+            "portcullis-http2",
+            "portcullis-plan",
+        ],
         must_never_know: ASYNC_AND_TLS,
     },
     Layer {
