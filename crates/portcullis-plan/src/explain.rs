@@ -1,8 +1,7 @@
 //! Which route wins for a request and why each other one loses: the walk of the data plane, narrated.
 //!
-//! [`explain`] builds the facts of a request as the data plane does - normalised path, believed client -
-//! and runs [`decide`] on them. It says what it found as data; its
-//! `Display` is for people, [`Explanation::json`] for programs.
+//! [`explain`] is given the facts of a request and what [`decide`](crate::decide) said of them, both by the data plane's
+//! rehearsal of it, and tells why. It says what it found as data; its `Display` is for people, [`Explanation::json`] for programs.
 
 mod candidates;
 mod conditions;
@@ -14,13 +13,10 @@ mod traffic;
 
 use std::net::IpAddr;
 
-use crate::chance::Chance;
-use crate::decide::{Answer, Decision, Refusal, decide};
-use crate::forwarded;
-use crate::normalize;
+use crate::decide::{Answer, Decision, Refusal};
 use crate::plan::{Listener, Plan};
 use crate::redirect;
-use crate::{Facts, ListenerId, Live, Moment, Scheme, TlsFacts};
+use crate::{Facts, ListenerId, Live, Scheme, TlsFacts};
 
 pub use candidates::Candidate;
 pub use forward::{Forwarding, ServerState};
@@ -64,7 +60,7 @@ pub struct Explanation {
 /// Explains the decision about the request with these facts. `request` is how it is shown; `trusted`, whether the peer's
 /// forwarding fields were believed.
 #[must_use]
-pub fn explain_decision(
+pub fn explain(
     plan: &Plan,
     live: &Live,
     facts: &Facts<'_>,
@@ -83,88 +79,18 @@ pub fn explain_decision(
     explanation
 }
 
-/// Explains what becomes of `question`.
-///
-/// `live` may be fresh, or that of the running process: then rate limits and servers are as they are
-/// now, and the question counts against its limits like a request.
-///
-/// # Errors
-/// When the question is no request, or no listener would get it: the reason, in words for the operator.
-pub fn explain(
-    plan: &Plan,
-    live: &Live,
-    question: &Question<'_>,
-    now: Moment,
-) -> Result<Explanation, String> {
-    let target = question.target()?;
-    let (id, listener) = question.find_listener(plan, &target)?;
-    let (mut path_scratch, mut host_scratch) = (Vec::new(), Vec::new());
-    let (host, _) = normalize::host(target.authority.as_bytes(), &mut host_scratch);
-    let believed = forwarded::client(listener, question.peer(), question);
-    let path = match target.compared(&listener.paths, &mut path_scratch) {
-        Ok(path) => path,
-        Err(refusal) => {
-            let mut explanation = Explanation::begun(question.to_string(), listener);
-            explanation.refuse(400, refusal.code(), refusal.text());
-            return Ok(explanation);
-        }
-    };
-    let tls = handshake_for(host, listener);
-    let connection = if listener.tls.is_some() {
-        Scheme::Https
-    } else {
-        Scheme::Http
-    };
-    let facts = Facts {
-        listener_id: id,
-        listener,
-        peer: question.peer(),
-        local: None,
-        client: believed.client,
-        client_port: believed.client_port,
-        scheme: believed.scheme.unwrap_or(connection),
-        tls: tls.as_ref(),
-        version: "HTTP/1.1",
-        method: question.method.as_bytes(),
-        target: target.raw.as_bytes(),
-        host,
-        authority: target.authority.as_bytes(),
-        path,
-        query: target.query.as_deref().map(str::as_bytes),
-        request_id: b"",
-        fields: question,
-        route: None,
-        service: None,
-        server: None,
-    };
-    let decision = decide(plan, live, &facts, now, Chance::none());
-    let request = question.to_string();
-    Ok(explain_decision(
-        plan,
-        live,
-        &facts,
-        &decision,
-        request,
-        believed.trusted,
-    ))
-}
-
 /// The handshake that a client makes who asks for this host, under the rules about client certificates that guard it.
 #[must_use]
 pub fn handshake_for(host: &str, listener: &Listener) -> Option<TlsFacts> {
     let domains = &listener.tls.as_ref()?.domains;
-    Some(handshake(host, domains.mark(domains.policy(host))?))
-}
-
-fn handshake(host: &str, rules: crate::domains::AuthMark) -> TlsFacts {
-    TlsFacts {
+    Some(TlsFacts {
         name: host.into(),
-        rules,
+        rules: domains.mark(domains.policy(host))?,
         version: "TLSv1.3",
         cipher: "",
         client_subject: None,
         resumed: false,
-    }
+    })
 }
 
 impl Explanation {
@@ -290,6 +216,3 @@ fn numbered(plan: &Plan) -> impl Iterator<Item = (ListenerId, &Listener)> {
         .enumerate()
         .map(|(index, listener)| (ListenerId::new(index), listener))
 }
-
-#[cfg(test)]
-mod tests;

@@ -47,7 +47,6 @@ pub mod variables;
 pub use chance::Chance;
 pub use compile::{Machine, compile};
 pub use decide::{Answer, Decision, Forward, Refusal, decide};
-pub use explain::explain;
 pub use facts::{Facts, Fields, Scheme, TlsFacts};
 pub use ids::{LimitId, ListenerId, RouteId, ServerId, ServiceId, TlsPolicyId, WorkerId};
 pub use live::Live;

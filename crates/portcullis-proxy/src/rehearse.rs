@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use portcullis_plan::explain::{Explanation, Question, explain_decision, handshake_for};
+use portcullis_plan::explain::{Explanation, Question, explain, handshake_for};
 use portcullis_plan::normalize::{self, PathRefusal};
 use portcullis_plan::{Answer, Chance, Decision, Facts, Forward, Live, Moment, Plan, decide};
 
@@ -42,8 +42,8 @@ pub fn rehearse(
     };
     let mut refused = Explanation::begun(question.to_string(), listener);
     match request.head.parse(&request.bytes, &limits_of(listener)) {
-        Ok(Some(_)) => {}
-        Ok(None) => return Err("a field holds the end of a line".to_owned()),
+        Ok(Some(length)) if length == request.bytes.len() => {}
+        Ok(_) => return Err("a field holds the end of a line".to_owned()),
         Err(reject) => {
             refused.refuse(reject.status(), reject.code(), reject.text());
             return Ok(refused);
@@ -73,7 +73,7 @@ pub fn rehearse(
     let facts = scene.facts(&who, &request);
     let decision = decide(plan, live, &facts, now, Chance::none());
     let asked = question.to_string();
-    let mut explanation = explain_decision(plan, live, &facts, &decision, asked, request.trusted);
+    let mut explanation = explain(plan, live, &facts, &decision, asked, request.trusted);
     show(&decision, scene, &who, &mut request, &mut explanation);
     Ok(explanation)
 }
@@ -166,3 +166,6 @@ fn fields(head: &[u8]) -> Vec<(String, String)> {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::numbered;
 use crate::ListenerId;
-use crate::facts::Fields;
-use crate::normalize::{self, PathPolicy, PathRefusal};
+use crate::normalize;
 use crate::plan::{Bind, Listener, Plan};
 
 /// A request to explain.
@@ -30,8 +29,6 @@ pub(super) struct Target {
     pub(super) https: Option<bool>,
     pub(super) authority: String,
     pub(super) port: Option<u16>,
-    pub(super) path: String,
-    pub(super) query: Option<String>,
     /// The target as a client sends it.
     pub(super) raw: String,
 }
@@ -84,8 +81,12 @@ impl Question<'_> {
             ));
         }
         let mut target = self.parse()?;
-        if let Some(host) = self.first("host") {
-            target.authority = String::from_utf8_lossy(host).into_owned();
+        let host = self
+            .fields
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case("host"));
+        if let Some((_, host)) = host {
+            target.authority = host.trim().to_owned();
         }
         Ok(target)
     }
@@ -115,29 +116,16 @@ impl Question<'_> {
         } else {
             rest.split_at_checked(at).unwrap_or((rest, ""))
         };
-        let (path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query.to_owned())),
-            None => (target, None),
-        };
-        let connect = self.method == "CONNECT";
-        let path = if path.is_empty() && !connect {
-            "/"
-        } else {
-            path
+        let raw = match target {
+            "" if self.method == "CONNECT" => authority.to_owned(),
+            target if target.is_empty() || target.starts_with('?') => format!("/{target}"),
+            target => target.to_owned(),
         };
         Ok(Target {
             https,
             authority: authority.to_owned(),
             port: normalize::host(authority.as_bytes(), &mut Vec::new()).1,
-            path: path.to_owned(),
-            raw: if connect {
-                authority.to_owned()
-            } else {
-                query
-                    .as_ref()
-                    .map_or(path.to_owned(), |q| format!("{path}?{q}"))
-            },
-            query,
+            raw,
         })
     }
 
@@ -195,40 +183,8 @@ fn names(plan: &Plan) -> String {
     names.join(", ")
 }
 
-impl Target {
-    /// The path as routes compare it. CONNECT has none, and the asterisk of OPTIONS is itself.
-    pub(super) fn compared<'s>(
-        &'s self,
-        policy: &PathPolicy,
-        scratch: &'s mut Vec<u8>,
-    ) -> Result<&'s [u8], PathRefusal> {
-        match self.path.as_str() {
-            "" | "*" => Ok(self.path.as_bytes()),
-            path => normalize::path(path.as_bytes(), policy, scratch),
-        }
-    }
-}
-
 impl fmt::Display for Question<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.url)
-    }
-}
-
-impl Fields for Question<'_> {
-    fn first(&self, name: &str) -> Option<&[u8]> {
-        let found = self
-            .fields
-            .iter()
-            .find(|(own, _)| own.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.trim().as_bytes())
-    }
-
-    fn each(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
-        let named = self
-            .fields
-            .iter()
-            .filter(|(own, _)| own.eq_ignore_ascii_case(name));
-        named.for_each(|(_, value)| each(value.trim().as_bytes()));
     }
 }

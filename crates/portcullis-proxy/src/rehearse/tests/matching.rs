@@ -55,23 +55,11 @@ servers = ["127.0.0.1:3000"]
 "#;
 
 fn found(url: &str, fields: &[(&str, &str)]) -> Explanation {
-    let loaded = fixture::load(TEXT);
-    let config = loaded
-        .config
-        .unwrap_or_else(|| panic!("must load: {:#?}", loaded.diagnostics));
-    let (plan, _) = compile(&config, &loaded.sources, Machine { threads: 1 });
-    let plan = plan.unwrap();
     let fields: Vec<(String, String)> = fields
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    explain(
-        &plan,
-        &Live::new(&plan, 1),
-        &question("GET", url, &fields),
-        Moment::default(),
-    )
-    .unwrap()
+    told(TEXT, &question("GET", url, &fields)).unwrap()
 }
 
 fn reason(explanation: &Explanation, route: &str) -> (String, Option<String>) {

@@ -1,11 +1,10 @@
 //! What operators are told about a request.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used)]
 
 mod matching;
 
 use super::*;
-use crate::compile::{Machine, compile};
-use crate::fixture;
+use crate::testing::planned;
 
 const TEXT: &str = r#"
 [listener.http]
@@ -44,19 +43,14 @@ redirect = "https://{host}/blue"
 servers = ["127.0.0.1:3000", { address = "127.0.0.1:3001", weight = 0 }]
 "#;
 
-fn plan() -> Plan {
-    let loaded = fixture::load(TEXT);
-    let config = loaded
-        .config
-        .unwrap_or_else(|| panic!("must load: {:#?}", loaded.diagnostics));
-    compile(&config, &loaded.sources, Machine { threads: 1 })
-        .0
-        .unwrap()
+/// What a process with this configuration, just started, would do.
+fn told(text: &str, question: &Question<'_>) -> Result<Explanation, String> {
+    let (plan, live) = planned(text);
+    rehearse(&plan, &live, question, Moment::default())
 }
 
 fn ask(question: &Question<'_>) -> Result<Explanation, String> {
-    let plan = plan();
-    explain(&plan, &Live::new(&plan, 1), question, Moment::default())
+    told(TEXT, question)
 }
 
 fn question<'q>(method: &'q str, url: &'q str, fields: &'q [(String, String)]) -> Question<'q> {
@@ -260,15 +254,8 @@ rewrite = { path = "/t/{request_header.x}/y" }
 [service.app]
 servers = ["127.0.0.1:3000"]
 "#;
-    let loaded = fixture::load(text);
-    let config = loaded.config.unwrap();
-    let plan = compile(&config, &loaded.sources, Machine { threads: 1 })
-        .0
-        .unwrap();
-    let ask = |url: &str, fields: &[(String, String)]| {
-        let question = question("GET", url, fields);
-        explain(&plan, &Live::new(&plan, 1), &question, Moment::default()).unwrap()
-    };
+    let ask =
+        |url: &str, fields: &[(String, String)]| told(text, &question("GET", url, fields)).unwrap();
     let shop = ask("http://h/shop/x?b=1&c", &[]);
     let forwarding = shop.forwarding.as_ref().unwrap();
     assert_eq!(forwarding.target, "/v2/x?c&a=h");
@@ -319,18 +306,8 @@ timeouts = { connect = "1s" }
 servers = ["127.0.0.1:3001"]
 timeouts = { connect = "2s" }
 "#;
-    let loaded = fixture::load(text);
-    let plan = compile(
-        &loaded.config.unwrap(),
-        &loaded.sources,
-        Machine { threads: 1 },
-    )
-    .0
-    .unwrap();
-    let ask = |url: &str, fields: &[(String, String)]| {
-        let question = question("GET", url, fields);
-        explain(&plan, &Live::new(&plan, 1), &question, Moment::default()).unwrap()
-    };
+    let ask =
+        |url: &str, fields: &[(String, String)]| told(text, &question("GET", url, fields)).unwrap();
     let by_chance = ask("http://h/", &[]).forwarding.unwrap();
     assert_eq!(by_chance.service, "app");
     assert_eq!(
