@@ -1,0 +1,209 @@
+//! What becomes of the requests that match: their answer or service, and what is changed on the way.
+
+use std::sync::Arc;
+
+use crate::captures::Captures;
+use crate::fault::Fault;
+use crate::headers::{HeaderEdits, Template};
+use crate::maintenance::Maintenance;
+use crate::map_back::MapBack;
+use crate::rewrite::TargetRewrite;
+use crate::split::Split;
+use crate::{LimitId, ServiceId};
+
+/// What to do with the requests that match.
+#[derive(Debug)]
+pub struct Route {
+    /// Its identity.
+    pub name: Arc<str>,
+    /// `file:line` of its table.
+    pub place: Arc<str>,
+    /// Its answer or service.
+    pub action: Action,
+    /// What is changed on the way, one value for neighbours that change the same; read through the route itself.
+    pub changes: Arc<Changes>,
+    /// What `{path.NAME}` stands for, where its path captures anything.
+    pub captures: Option<Box<Captures>>,
+    /// Limit for the requests of this route.
+    pub rate_limit: Option<LimitId>,
+    /// What few routes have, kept apart so that a route stays small.
+    pub extras: Option<Box<Extras>>,
+}
+
+/// What routes change and allow. Most routes of a configuration have the same, so they share it: with many routes a request
+/// then finds it in the processor's caches, and a route itself takes two cache lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What becomes of the path.
+    pub path: PathRewrite,
+    /// Host sent to the server instead of the client's.
+    pub host: Option<Template>,
+    /// Edits of the request head towards the server.
+    pub request_headers: HeaderEdits,
+    /// Edits of the response head towards the client.
+    pub response_headers: HeaderEdits,
+    /// Protocols a request may upgrade to, lower case.
+    pub upgrade: Box<[Box<str>]>,
+    /// Bytes of a request body; the outer `None` takes the listener's.
+    pub body_limit: Option<Option<u64>>,
+}
+
+impl std::ops::Deref for Route {
+    type Target = Changes;
+
+    fn deref(&self) -> &Changes {
+        &self.changes
+    }
+}
+
+/// While a plan is made: a route that is changed alone gets changes of its own.
+impl std::ops::DerefMut for Route {
+    fn deref_mut(&mut self) -> &mut Changes {
+        Arc::make_mut(&mut self.changes)
+    }
+}
+
+impl Route {
+    /// Changes of path and query that need the request's values, if there are any.
+    #[must_use]
+    pub fn target(&self) -> Option<&TargetRewrite> {
+        self.extras.as_ref()?.target.as_ref()
+    }
+
+    /// `file:line` of a key that few routes have.
+    #[must_use]
+    pub fn key_place(&self, key: &str) -> Option<&str> {
+        let places = &self.extras.as_ref()?.places;
+        places
+            .iter()
+            .find(|(own, _)| *own == key)
+            .map(|(_, place)| &**place)
+    }
+
+    /// How it is closed, if it is.
+    #[must_use]
+    pub fn maintenance(&self) -> Option<&Maintenance> {
+        self.extras.as_ref()?.maintenance.as_ref()
+    }
+
+    /// Faults that are injected, if any are.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        self.extras.as_ref()?.fault.as_ref()
+    }
+
+    /// How addresses in answers are mapped back, if they are.
+    #[must_use]
+    pub fn map_back(&self) -> Option<&MapBack> {
+        self.extras.as_ref()?.map_back.as_ref()
+    }
+}
+
+/// What few routes have.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// Changes of path and query that need the request's values.
+    pub target: Option<TargetRewrite>,
+    /// How addresses in answers come back.
+    pub map_back: Option<MapBack>,
+    /// How it is closed, if it is.
+    pub maintenance: Option<Maintenance>,
+    /// Faults that are injected.
+    pub fault: Option<Fault>,
+    /// `file:line` of keys that explanations tell the place of.
+    pub places: Box<[(&'static str, Arc<str>)]>,
+}
+
+impl Extras {
+    /// Boxed if there is anything in it.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        let Self {
+            target,
+            map_back,
+            maintenance,
+            fault,
+            places,
+        } = &self;
+        let empty = target.is_none()
+            && map_back.is_none()
+            && maintenance.is_none()
+            && fault.is_none()
+            && places.is_empty();
+        (!empty).then(|| Box::new(self))
+    }
+}
+
+/// A route's answer.
+#[derive(Debug, PartialEq)]
+pub enum Action {
+    /// Pass to a server of this service.
+    Forward(ServiceId),
+    /// Pass to a server of one of several services.
+    Split(Box<Split>),
+    /// Send elsewhere.
+    Redirect {
+        /// 301, 302, 303, 307 or 308.
+        status: u16,
+        /// Value of `Location`.
+        to: Template,
+    },
+    /// A fixed answer.
+    Respond(FixedResponse),
+}
+
+impl Action {
+    /// The services its requests are split between, if they are.
+    #[must_use]
+    pub fn split(&self) -> Option<&Split> {
+        match self {
+            Self::Split(split) => Some(split),
+            _ => None,
+        }
+    }
+}
+
+/// A fixed answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct FixedResponse {
+    /// Its status.
+    pub status: u16,
+    /// Its fields, Content-Type among them.
+    pub fields: Box<[(Box<str>, Template)]>,
+    /// Its body.
+    pub body: Arc<[u8]>,
+}
+
+/// What becomes of the normalised path.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PathRewrite {
+    /// Sent as matched.
+    #[default]
+    Keep,
+    /// The first `length` bytes, a whole number of segments, are replaced by `with` (empty to strip).
+    ReplacePrefix {
+        /// Bytes of the matched prefix, without a closing slash.
+        length: usize,
+        /// What stands there instead, without a closing slash.
+        with: Box<str>,
+    },
+}
+
+impl PathRewrite {
+    /// Appends the path that the server sees. A path never becomes empty; an asterisk stays one.
+    pub fn write(&self, path: &[u8], out: &mut Vec<u8>) {
+        let Self::ReplacePrefix { length, with } = self else {
+            return out.extend_from_slice(path);
+        };
+        if path.first() != Some(&b'/') {
+            return out.extend_from_slice(path);
+        }
+        let rest = path.get(*length..).unwrap_or_default();
+        out.extend_from_slice(with.as_bytes());
+        if rest.first() == Some(&b'/') {
+            out.extend_from_slice(rest);
+        } else if with.is_empty() {
+            out.push(b'/');
+        }
+    }
+}
