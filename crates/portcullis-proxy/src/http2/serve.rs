@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use portcullis_http2::{self as codec, Broken, ErrorCode, Event, Refusal, StreamId};
 use portcullis_plan::live::ListenerLive;
 use portcullis_plan::plan::{self, Listener};
-use portcullis_plan::{Deadline, ListenerId, Moment, WorkerId};
+use portcullis_plan::{Deadline, Moment, WorkerId};
 
 use super::driver::{Driver, End, Progress};
 use super::seat::{Call, Seats};
@@ -19,7 +20,6 @@ use crate::deadline::Slot;
 use crate::exchange::Next;
 use crate::finish::finish_refused;
 use crate::scene::Scene;
-use crate::snapshot::Pinned;
 use crate::wire::Wire;
 use crate::worker::Worker;
 
@@ -332,19 +332,20 @@ impl Serving<'_> {
     }
 }
 
-/// Counts a connection as one of HTTP/2 for as long as it lives.
+/// Counts a connection as one of HTTP/2 for as long as it lives. It holds the listener's numbers alone: a connection
+/// may outlive many snapshots.
 struct Open {
-    snapshot: Rc<Pinned>,
-    listener: Option<ListenerId>,
+    live: Option<Arc<ListenerLive>>,
     worker: WorkerId,
 }
 
 impl Open {
     fn new(worker: &Worker, client: &mut Client) -> Self {
         let snapshot = worker.snapshot();
+        let id = client.listener_id(&snapshot);
+        let live = id.and_then(|id| snapshot.live.listeners.get(id.index()));
         let open = Self {
-            listener: client.listener_id(&snapshot),
-            snapshot,
+            live: live.map(Arc::clone),
             worker: worker.id(),
         };
         open.count(1);
@@ -352,8 +353,7 @@ impl Open {
     }
 
     fn count(&self, change: i64) {
-        let live = self.listener.and_then(|id| self.snapshot.live.listener(id));
-        if let Some(live) = live {
+        if let Some(live) = &self.live {
             live.http2_connections_changed(self.worker, change);
         }
     }
