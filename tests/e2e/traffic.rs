@@ -209,3 +209,98 @@ fn a_closed_listener_answers_before_any_route() {
     assert_eq!(answer.status, 503);
     assert_eq!(answer.fields.one("retry-after"), None);
 }
+
+fn mirrored(rule: &str) -> (Proxy, Origin, Origin) {
+    let (app, shadow) = (Origin::echo(), Origin::echo());
+    let config = format!(
+        "[listener.web]\nbind = \"127.0.0.1:@web@\"\n[[route]]\nservice = \"app\"\nmirror = {rule}\nrewrite = {{ request_headers = {{ set = {{ x-for = \"{{service}}\" }} }} }}\n[service.app]\nservers = [\"@app@\"]\n[service.shadow]\nservers = [\"@shadow@\"]\n"
+    );
+    let names = [("app", app.address()), ("shadow", shadow.address())];
+    (Proxy::start(&config, &names), app, shadow)
+}
+
+#[test]
+fn requests_are_copied_with_their_bodies() {
+    let (proxy, app, shadow) = mirrored("\"shadow\"");
+    let mut client = proxy.connect("web");
+    assert_eq!(get(&mut client, "/one?x", "X-A: 1\r\n").status, 200);
+    client.send("POST /two HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+    assert_eq!(client.response().status, 200);
+    client.send("POST /three HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    assert_eq!(client.response().status, 200);
+    shadow.wait_count(3);
+    assert_eq!(app.count(), 3);
+    let copies = shadow.requests();
+    let of = |target: &str| copies.iter().find(|copy| copy.target == target).unwrap();
+    assert_eq!(of("/one?x").fields.one("x-a"), Some("1"));
+    assert_eq!(of("/one?x").fields.one("x-for"), Some("shadow"));
+    assert_eq!(of("/two").body, b"hello");
+    assert_eq!(of("/three").body, b"abcde");
+}
+
+#[test]
+fn a_body_over_the_limit_is_not_copied_and_nobody_is_hurt() {
+    let (proxy, app, shadow) = mirrored("{ service = \"shadow\", body_limit = \"4B\" }");
+    let mut client = proxy.connect("web");
+    client.send("POST /two HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
+    assert_eq!(client.response().status, 200);
+    client.send("POST /three HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+    assert_eq!(client.response().status, 200);
+    assert_eq!(get(&mut client, "/last", "").status, 200);
+    shadow.wait_count(1);
+    assert_eq!(
+        (app.count(), shadow.request().target.as_str()),
+        (3, "/last")
+    );
+}
+
+#[test]
+fn a_mirror_that_never_answers_delays_nothing_and_is_bounded() {
+    let app = Origin::echo();
+    let shadow = Origin::tcp(|peer| peer.wait_closed());
+    let config = r#"
+[admin]
+socket = { path = "@dir@/admin.sock", mode = "0600", level = "admin" }
+http = { bind = "127.0.0.1:@admin@" }
+[global]
+threads = 1
+[listener.web]
+bind = "127.0.0.1:@web@"
+[[route]]
+service = "app"
+mirror = { service = "shadow", max_in_flight = 2, timeout = "300ms" }
+[service.app]
+servers = ["@app@"]
+[service.shadow]
+servers = ["@shadow@"]
+"#;
+    let names = [("app", app.address()), ("shadow", shadow.address())];
+    let proxy = Proxy::start(config, &names);
+    let mut client = proxy.connect("web");
+    for n in 0..5 {
+        assert_eq!(get(&mut client, &format!("/{n}"), "").status, 200);
+    }
+    portcullis_harness::eventually("copies are counted", || {
+        let page = proxy.connect("admin").get("localhost", "/metrics").text();
+        let count = |result: &str| {
+            let line = page.lines().find(|line| {
+                line.starts_with("portcullis_mirrored_requests_total{") && line.contains(result)
+            })?;
+            line.rsplit(' ').next()?.parse::<u32>().ok()
+        };
+        let (timeout, busy) = (count("\"timeout\"")?, count("\"busy\"")?);
+        (timeout >= 2 && timeout + busy == 5).then_some(())
+    });
+}
+
+#[test]
+fn a_dead_mirror_costs_copies_only() {
+    let app = Origin::echo();
+    let config = "[listener.web]\nbind = \"127.0.0.1:@web@\"\n[[route]]\nservice = \"app\"\nmirror = \"shadow\"\n[service.app]\nservers = [\"@app@\"]\n[service.shadow]\nservers = [\"127.0.0.1:1\"]\n";
+    let proxy = Proxy::start(config, &[("app", app.address())]);
+    let mut client = proxy.connect("web");
+    for _ in 0..5 {
+        assert_eq!(get(&mut client, "/", "").status, 200);
+    }
+    assert_eq!(app.count(), 5);
+}

@@ -30,7 +30,7 @@ pub use schema::{
     Certificate, ClientAddress, ClientAuth, ClientAuthMode, Closed, Condition, Conditions,
     CookieMatch, Delay, Errors, EscapePolicy, Expect, Fault, FileMode, ForwardedHeaders, Global,
     HeaderEdits, HeaderMatch, Health, Hsts, Http2, Limits, Listener, ListenerTimeouts, LoadedFile,
-    Log, LogLevel, LogTarget, Maintenance, Origin, PathChange, PathParameters, Paths, Pool,
+    Log, LogLevel, LogTarget, Maintenance, Mirror, Origin, PathChange, PathParameters, Paths, Pool,
     Protocol, ProxyProtocol, ProxyVersion, QueryEdits, QueryMatch, RateKey, RateLimit, Redirect,
     RedirectHttps, RedirectScheme, RedirectStatus, RequestId, RequestLine, Respond, Retry,
     RetryCause, RetryMethods, Rewrite, Route, RouteAction, RouteTimeouts, Server, ServerHeader,

@@ -3,6 +3,7 @@
 //! The configuration has been validated, so little can go wrong here: what can be known only when all
 //! parts are together. The modules mirror the sections of the configuration.
 
+mod edits;
 mod listener;
 mod process;
 mod rewrite;

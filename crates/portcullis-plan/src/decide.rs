@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::chance::Chance;
 use crate::fault::Injected;
 use crate::plan::{
-    Action, ExchangeTimeouts, FixedResponse, Listener, Maintenance, Plan, Route, Template,
+    Action, ExchangeTimeouts, FixedResponse, Listener, Maintenance, Mirror, Plan, Route, Template,
 };
 use crate::rewrite::{self, RewriteRefusal};
 use crate::route::{Found, Witness};
@@ -123,6 +123,8 @@ pub struct Forward<'p> {
     pub chosen: Option<(usize, Chosen)>,
     /// How long it waits before it is passed on, where that is an injected fault.
     pub delay: Option<Duration>,
+    /// Who gets a copy of it.
+    pub mirror: Option<&'p Mirror>,
 }
 
 impl Forward<'_> {
@@ -220,6 +222,7 @@ pub fn decide_with<'p, W: Witness>(
         body_limit: route.body_limit.unwrap_or(listener.limits.body),
         chosen,
         delay: injected.delay,
+        mirror: route.mirror().filter(|mirror| chance.hits(mirror.share)),
     })
 }
 

@@ -253,3 +253,26 @@ pub(crate) fn entry(index: usize, hosts: &[&str], path: &str) -> Entry {
         origins: [].into(),
     }
 }
+
+/// An exchange about which nothing is known yet.
+pub(crate) fn outcome() -> crate::Outcome<'static> {
+    crate::Outcome {
+        route: None,
+        service: None,
+        server: None,
+        status: 0,
+        from_server: false,
+        bytes_in: 0,
+        bytes_out: 0,
+        body_in: 0,
+        body_out: 0,
+        attempts: 0,
+        reused: false,
+        timings: crate::Timings::default(),
+        ended_by: crate::EndedBy::Completed,
+        deadline: None,
+        reason: None,
+        upgraded: false,
+        response_fields: None,
+    }
+}

@@ -1,5 +1,7 @@
 //! Texts with variables, and the edits of message heads that are made of them.
 
+mod edits;
+
 use std::fmt;
 
 use portcullis_config::Variable;
@@ -7,6 +9,8 @@ use portcullis_config::Variable;
 use crate::Facts;
 use crate::outcome::Outcome;
 use crate::variables::write_variable;
+
+pub use edits::{EditCondition, EditGroup, Editing, HeaderEdits, Lines};
 
 /// A text with variables, ready to be filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,85 +148,6 @@ fn clean(out: &mut Vec<u8>, begin: usize) {
     }
 }
 
-/// Edits of one message head.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderEdits {
-    remove: Box<[Box<str>]>,
-    set: Box<[(Box<str>, Template)]>,
-    add: Box<[(Box<str>, Template)]>,
-    /// Bit `n`: some removed or replaced name has `n` bytes (63 or more share a bit). Most fields of a head are told apart by it alone.
-    lengths: u64,
-}
-
-impl HeaderEdits {
-    /// The edits: fields to remove, to put in place of all of that name, and to add beside them. Names are lower case.
-    #[must_use]
-    pub fn new(
-        remove: Vec<Box<str>>,
-        set: Vec<(Box<str>, Template)>,
-        add: Vec<(Box<str>, Template)>,
-    ) -> Self {
-        let dropped = remove.iter().chain(set.iter().map(|(name, _)| name));
-        let lengths = dropped.fold(0, |bits, name| bits | length_bit(name.len()));
-        Self {
-            remove: remove.into(),
-            set: set.into(),
-            add: add.into(),
-            lengths,
-        }
-    }
-
-    /// Whether nothing is changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
-    }
-
-    /// Whether a received field of this name, in whatever case, is left out: removed or replaced.
-    #[must_use]
-    pub fn drops(&self, name: &[u8]) -> bool {
-        self.lengths & length_bit(name.len()) != 0
-            && (self
-                .remove
-                .iter()
-                .any(|removed| removed.as_bytes().eq_ignore_ascii_case(name))
-                || self
-                    .set
-                    .iter()
-                    .any(|(set, _)| set.as_bytes().eq_ignore_ascii_case(name)))
-    }
-
-    /// Appends the fields that are set and added as complete `name: value\r\n` lines. A field whose
-    /// value comes out empty is not written: `set` to a variable without a value removes the field.
-    pub fn write(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>, out: &mut Vec<u8>) {
-        for (name, value) in self.set.iter().chain(&self.add) {
-            write_field(name, value, facts, outcome, out);
-        }
-    }
-
-    /// Names removed.
-    #[must_use]
-    pub fn removed(&self) -> &[Box<str>] {
-        &self.remove
-    }
-
-    /// Fields put in place of all of their name.
-    #[must_use]
-    pub fn replaced(&self) -> &[(Box<str>, Template)] {
-        &self.set
-    }
-
-    /// Fields added.
-    #[must_use]
-    pub fn added(&self) -> &[(Box<str>, Template)] {
-        &self.add
-    }
-}
-
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
-}
-
 /// Appends `name: value\r\n`, or nothing if the value comes out empty.
 pub fn write_field(
     name: &str,
@@ -257,7 +182,10 @@ mod tests {
     fn written(edits: &HeaderEdits, fields: &TestFields) -> String {
         let listener = listener(Vec::new());
         let mut out = Vec::new();
-        edits.write(&facts(&listener, "h", "/x", fields), None, &mut out);
+        let facts = facts(&listener, "h", "/x", fields);
+        edits
+            .begin(&facts, None)
+            .write(fields, &facts, None, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -281,8 +209,10 @@ mod tests {
     #[test]
     fn removed_and_replaced_fields_are_dropped_in_any_case() {
         let edits = edits(&[("x-set", "1")], &[("x-add", "2")]);
-        assert!(edits.drops(b"X-Gone") && edits.drops(b"x-SET"));
-        assert!(!edits.drops(b"x-add") && !edits.drops(b"x-other") && !edits.drops(b""));
+        let listener = listener(Vec::new());
+        let begun = edits.begin(&facts(&listener, "h", "/x", &()), None);
+        assert!(begun.drops(b"X-Gone") && begun.drops(b"x-SET"));
+        assert!(!begun.drops(b"x-add") && !begun.drops(b"x-other") && !begun.drops(b""));
         assert!(!edits.is_empty() && HeaderEdits::default().is_empty());
     }
 

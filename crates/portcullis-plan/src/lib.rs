@@ -30,6 +30,7 @@ pub mod live;
 pub mod log_format;
 pub mod maintenance;
 pub mod map_back;
+pub mod mirror;
 mod moment;
 pub mod networks;
 pub mod normalize;

@@ -9,6 +9,7 @@ mod average;
 pub mod counter;
 mod histogram;
 mod listener;
+mod mirror;
 mod process;
 mod record;
 mod route;
@@ -24,6 +25,7 @@ pub use average::{PhaseTime, Rate};
 pub use counter::Occupancy;
 pub use histogram::{BOUNDS, Histogram, HistogramTotals};
 pub use listener::{ENDINGS, HandshakeResult, ListenerLive, ListenerTotals};
+pub use mirror::{MirrorLive, MirrorResult};
 pub use process::{Events, ProcessLive, ReloadResult};
 pub use record::{CLASSES, Measured, status_class};
 pub use route::{RouteLive, RouteTotals, method_label};
@@ -49,6 +51,8 @@ pub struct Live {
     pub unrouted: RouteLive,
     /// Of each service.
     pub services: Box<[Arc<ServiceLive>]>,
+    /// Of the copies of requests that each service gets.
+    pub mirrors: Box<[Arc<MirrorLive>]>,
     /// Of each server.
     pub servers: Box<[Arc<ServerLive>]>,
     /// Buckets of each rate limit.
@@ -141,6 +145,7 @@ impl Live {
                 .collect(),
             unrouted: maker.route(&Arc::from("")),
             servers: servers.collect(),
+            mirrors: services.iter().map(|_| Arc::default()).collect(),
             services,
             limits: plan
                 .limits
@@ -182,6 +187,10 @@ impl Live {
             old_plan.services.iter().map(|service| &*service.name),
             &self.services,
         );
+        let old_mirrors = by_key(
+            old_plan.services.iter().map(|service| &*service.name),
+            &self.mirrors,
+        );
         let old_limits = by_key(old_plan.limits.iter(), &self.limits);
 
         let services: Box<[_]> = new_plan
@@ -209,6 +218,11 @@ impl Live {
                 .collect(),
             unrouted: self.unrouted.clone(),
             servers: self.carry_servers(old_plan, &maker, &services),
+            mirrors: new_plan
+                .services
+                .iter()
+                .map(|service| kept(&old_mirrors, &*service.name).unwrap_or_default())
+                .collect(),
             services,
             limits: new_plan
                 .limits
@@ -269,6 +283,12 @@ impl Live {
     #[inline]
     pub fn service(&self, id: ServiceId) -> Option<&ServiceLive> {
         self.services.get(id.index()).map(Arc::as_ref)
+    }
+
+    /// What was observed of the copies that this service gets.
+    #[must_use]
+    pub fn mirror(&self, id: ServiceId) -> Option<&MirrorLive> {
+        self.mirrors.get(id.index()).map(Arc::as_ref)
     }
 
     /// What was observed of this server.

@@ -8,7 +8,7 @@ mod cookie;
 mod reference;
 
 use crate::facts::Fields;
-use crate::headers::HeaderEdits;
+use crate::headers::Editing;
 use crate::{Facts, Scheme};
 
 /// Fields that are mapped, lower case.
@@ -38,7 +38,7 @@ impl MapBack {
     pub fn write_fields(
         &self,
         received: &dyn Fields,
-        edits: &HeaderEdits,
+        edits: Editing<'_>,
         facts: &Facts<'_>,
         out: &mut Vec<u8>,
     ) {

@@ -33,6 +33,7 @@ pub use crate::limit::RateLimit;
 pub use crate::log_format::LogFormat;
 pub use crate::maintenance::Maintenance;
 pub use crate::map_back::MapBack;
+pub use crate::mirror::Mirror;
 pub use crate::networks::Networks;
 pub use crate::normalize::PathPolicy;
 pub use crate::rewrite::{PathChange, QueryEdits, TargetRewrite};

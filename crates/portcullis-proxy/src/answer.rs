@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use portcullis_http1::{Body, Known, Method, Piece, Version, write};
+use portcullis_plan::headers::Lines;
 use portcullis_plan::plan::{FixedResponse, Maintenance};
 use portcullis_plan::{
     Answer, Deadline, EndedBy, Facts, Outcome, Refusal, answer as pages, redirect,
@@ -349,14 +350,25 @@ impl Writer<'_> {
         write::field(out, b"content-type", b"application/grpc");
         write::number_field(out, b"grpc-status", u64::from(code));
         write::field(out, b"grpc-message", write::reason(status).as_bytes());
-        if let Some(route) = self.facts.route {
-            let outcome = self.outcome(story);
-            route
-                .response_headers
-                .write(self.facts, Some(&outcome), out);
-        }
+        self.edit(story, out);
         out.extend_from_slice(write::CRLF);
         out.len()
+    }
+
+    /// Adds what the route's edits write. What we wrote ourselves is never taken away.
+    fn edit(&self, story: &Story, out: &mut Vec<u8>) {
+        let edits = self.facts.route.map(|route| &route.response_headers);
+        let Some(edits) = edits.filter(|edits| !edits.is_empty()) else {
+            return;
+        };
+        let outcome = self.outcome(story);
+        let own = out.clone();
+        edits.begin(self.facts, Some(&outcome)).write(
+            &Lines(&own),
+            self.facts,
+            Some(&outcome),
+            out,
+        );
     }
 
     fn head(&self, status: u16, story: &mut Story, out: &mut Vec<u8>) {
@@ -371,14 +383,7 @@ impl Writer<'_> {
     }
 
     fn finish(&self, status: u16, story: &mut Story, out: &mut Vec<u8>, body: &[u8]) -> usize {
-        if let Some(edits) = self
-            .facts
-            .route
-            .map(|route| &route.response_headers)
-            .filter(|edits| !edits.is_empty())
-        {
-            edits.write(self.facts, Some(&self.outcome(story)), out);
-        }
+        self.edit(story, out);
         let bodiless = status == 204 || status == 304;
         if !bodiless {
             out.extend_from_slice(b"content-length: ");

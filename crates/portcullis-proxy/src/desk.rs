@@ -6,6 +6,7 @@ use portcullis_http1::{BodyFraming, Known, RequestHead, ResponseHead, Span, Vers
 use portcullis_plan::{Fields, Scheme};
 
 use crate::buffer::Buffer;
+use crate::mirror::Tee;
 
 /// Bytes read from a client at a time. A larger head grows the buffer up to its limit.
 pub(crate) const INPUT_BYTES: usize = 16 * 1024;
@@ -22,6 +23,8 @@ pub(crate) struct Desk {
     pub(crate) to_server: Vec<u8>,
     /// Framed bytes on their way to the client.
     pub(crate) to_client: Vec<u8>,
+    /// The request's body, where a copy of it is made.
+    pub(crate) tee: Tee,
 }
 
 /// The request's head with all that was found out about it.
@@ -88,6 +91,7 @@ impl Default for Desk {
             response: ResponsePart::default(),
             to_server: Vec::with_capacity(1024),
             to_client: Vec::with_capacity(1024),
+            tee: Tee::default(),
         }
     }
 }
@@ -130,6 +134,7 @@ impl Desk {
         self.response.whole = false;
         self.to_server.clear();
         self.to_client.clear();
+        self.tee.clear();
     }
 }
 

@@ -22,7 +22,9 @@ use crate::finish::finish;
 use crate::forward;
 use crate::http2;
 use crate::io::poll_fill;
+use crate::mirror;
 use crate::scene::{Scene, Story};
+use crate::snapshot::Pinned;
 use crate::understand::understand;
 use crate::wire::Wire;
 use crate::worker::{Counted, Worker};
@@ -83,7 +85,7 @@ pub(crate) async fn exchange(
         Ok(Head::Complete { waited }) => {
             story.timings.head = Some(if waited { worker.now() } else { now });
             story.bytes_in = desk.request.bytes.len() as u64;
-            serve(worker, client, desk, scene, &mut story).await
+            serve(worker, &snapshot, client, desk, scene, &mut story).await
         }
         Ok(Head::Nothing | Head::Preface) => return Next::Close,
         Err(failure) => {
@@ -232,6 +234,7 @@ fn keep_for_the_log(desk: &mut Desk, story: &mut Story) {
 /// A complete head: understand it, decide, act.
 async fn serve(
     worker: &Rc<Worker>,
+    snapshot: &Rc<Pinned>,
     client: &mut Client,
     desk: &mut Desk,
     mut scene: Scene<'_>,
@@ -301,11 +304,18 @@ async fn serve(
                     return fail(worker, client, desk, scene, story, failure, Some(rest)).await;
                 }
             }
-            match forward::forward(
+            let mut copy = mirror::prepare(worker, client, desk, &scene, &forward);
+            if let Some(ready) = copy.take_if(|copy| copy.is_ready()) {
+                ready.send(worker, snapshot, &mut desk.tee);
+            }
+            let forwarded = forward::forward(
                 worker, client, desk, &mut scene, story, &forward, keep_alive,
             )
-            .await
-            {
+            .await;
+            if let Some(copy) = copy {
+                copy.send(worker, snapshot, &mut desk.tee);
+            }
+            match forwarded {
                 Ok(next) => {
                     finish(
                         worker,

@@ -159,6 +159,7 @@ impl Attempt<'_> {
         story.timings.attempt = Some(now);
         let _busy = ServerInFlight::new(self.server);
         let mut upload = Upload::new(&desk.request, self.forward.body_limit, now);
+        desk.tee.restart();
         let mut upstream = match self.connection(client, &desk.request, story, now).await {
             Ok(upstream) => upstream,
             Err(failure) => return Err((failure, upload)),
@@ -253,10 +254,10 @@ impl Attempt<'_> {
 }
 
 /// Counts a request at a server for as long as it lives.
-struct ServerInFlight<'a>(&'a ServerLive);
+pub(crate) struct ServerInFlight<'a>(&'a ServerLive);
 
 impl<'a> ServerInFlight<'a> {
-    fn new(server: &'a ServerLive) -> Self {
+    pub(crate) fn new(server: &'a ServerLive) -> Self {
         server.begin();
         Self(server)
     }

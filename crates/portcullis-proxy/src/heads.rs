@@ -59,7 +59,7 @@ pub(crate) fn request(
         .request_id
         .as_ref()
         .map(|rule| rule.header.as_bytes());
-    let edits = &route.request_headers;
+    let edits = route.request_headers.begin(facts, None);
     write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
         let name = field.name.of(&part.bytes);
         id_name.is_some_and(|id| name.eq_ignore_ascii_case(id)) || edits.drops(name)
@@ -79,7 +79,7 @@ pub(crate) fn request(
         out.extend_from_slice(via.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    edits.write(facts, Some(outcome), out);
+    edits.write(facts.fields, facts, Some(outcome), out);
     framing(out, part, options);
     out.extend_from_slice(b"\r\n");
 }
@@ -186,7 +186,8 @@ pub(crate) fn response(
         .filter(|route| !route.response_headers.is_empty() || route.extras.is_some())
     {
         Some(route) => {
-            let (edits, map_back) = (&route.response_headers, route.map_back());
+            let edits = route.response_headers.begin(facts, Some(outcome));
+            let map_back = route.map_back();
             write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
                 let name = field.name.of(&part.bytes);
                 edits.drops(name) || map_back.is_some() && MapBack::takes(name)
@@ -197,7 +198,7 @@ pub(crate) fn response(
             own_fields(out, listener, facts, part.head.has(Known::Date), date);
             echo_request_id(out, part, facts);
             split::write_cookie(facts, out);
-            edits.write(facts, Some(outcome), out);
+            edits.write(part, facts, Some(outcome), out);
         }
         None => {
             write::copy_fields(out, &part.bytes, part.head.fields(), drops, |_| false);

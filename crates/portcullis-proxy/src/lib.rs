@@ -19,6 +19,7 @@ mod grpc;
 mod heads;
 mod http2;
 mod io;
+mod mirror;
 mod performer;
 mod quiet;
 mod rehearse;

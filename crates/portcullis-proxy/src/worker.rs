@@ -82,6 +82,8 @@ pub(crate) struct Counts {
     pub(crate) connections: Cell<usize>,
     pub(crate) exchanges: Cell<usize>,
     pub(crate) tunnels: Cell<usize>,
+    /// Copies of requests under way.
+    pub(crate) mirrors: Cell<usize>,
 }
 
 impl Worker {

@@ -54,7 +54,7 @@ pub use service::{Balance, Server, Service};
 pub use service_tls::{ProxyVersion, ServiceHttp2, ServiceTls};
 pub use timeouts::{ListenerTimeouts, RouteTimeouts, ServiceTimeouts, TimeoutOverrides, Timeouts};
 pub use tls::{Certificate, ClientAuth, ClientAuthMode, Tls, TlsVersion, UnknownNames};
-pub use traffic::{Abort, Delay, Fault, Split, Sticky, StickyBy, Variant};
+pub use traffic::{Abort, Delay, Fault, Mirror, Split, Sticky, StickyBy, Variant};
 
 pub(crate) use case::CaseFile;
 pub(crate) use choice::choice;

@@ -1,9 +1,9 @@
 //! `rewrite` of a route: what is changed on the way.
 
-use super::{Context, Out, Shape, Val, Value, section};
+use super::{Conditions, Context, Out, Shape, Val, Value, section};
 use crate::diagnostic::Diagnostic;
 use crate::tree::{Kind, Node};
-use crate::values::{FieldName, PathPrefix, Regex, Replacement, Template};
+use crate::values::{FieldName, FieldValue, PathPrefix, Regex, Replacement, StatusSet, Template};
 
 section! {
     /// What is changed on the way to the service and back.
@@ -21,10 +21,10 @@ section! {
         host: optional Template,
         /// Map Location, Content-Location, Refresh and the Domain and Path of Set-Cookie back to the host and prefix that the client knows.
         map_back: default bool = false,
-        /// Headers of the request.
-        request_headers: optional HeaderEdits,
-        /// Headers of the response.
-        response_headers: optional HeaderEdits,
+        /// Headers of the request: changes, or a list of changes that are made one after the other, each under conditions of its own.
+        request_headers: optional Vec<Val<HeaderEdits>>,
+        /// Headers of the response, in the same way.
+        response_headers: optional Vec<Val<HeaderEdits>>,
     }
 }
 
@@ -98,12 +98,22 @@ impl Value for PathChange {
 }
 
 section! {
-    /// Changes to headers: first `remove`, then `set`, then `add`.
+    /// Changes to headers: first `remove` and `replace`, then `set`, then `add` and `set_if_absent`.
     pub struct HeaderEdits {
+        /// Only for requests for which one of these conditions holds; all when absent.
+        when: optional Conditions,
+        /// Only for responses of these statuses: `500`, `"5xx"`, or a list. Not for requests.
+        status: optional StatusSet,
+        /// Only for responses of servers with one of these content types, such as `"text/html"` or `"image/*"`. Not for requests.
+        content_type: optional Vec<Val<FieldValue>>,
         /// Fields to have exactly this value.
         set: default Vec<(Val<FieldName>, Val<Template>)> = {},
         /// Fields to have this value besides the ones they have.
         add: default Vec<(Val<FieldName>, Val<Template>)> = {},
+        /// Fields to have this value where there is none of that name.
+        set_if_absent: default Vec<(Val<FieldName>, Val<Template>)> = {},
+        /// Received values to change: `{ regex = '...', to = '...' }`, for each value of the field as a whole.
+        replace: default Vec<(Val<FieldName>, Val<Substitution>)> = {},
         /// Fields to take away.
         remove: default Vec<Val<FieldName>> = [],
     }

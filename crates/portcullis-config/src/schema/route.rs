@@ -1,9 +1,9 @@
 //! `[[route]]`: which requests, and what becomes of them.
 
 use super::{
-    Condition, Context, CookieMatch, Fault, Field, HeaderMatch, Line, LoadedFile, Maintenance, Out,
-    QueryMatch, RateLimit, Reader, Rewrite, RouteTimeouts, Shape, Split, Val, Value, choice,
-    section,
+    Condition, Context, CookieMatch, Fault, Field, HeaderEdits, HeaderMatch, Line, LoadedFile,
+    Maintenance, Mirror, Out, QueryMatch, RateLimit, Reader, Rewrite, RouteTimeouts, Shape, Split,
+    Val, Value, choice, section,
 };
 use crate::diagnostic::Diagnostic;
 use crate::tree::Node;
@@ -50,6 +50,8 @@ section! {
         rewrite: optional Rewrite,
         /// Turn its requests away: `true`, or how.
         maintenance: default Maintenance = false,
+        /// A second service that gets copies of its requests.
+        mirror: optional Mirror,
         /// Faults to inject.
         fault: optional Fault,
         /// The protocols a client may upgrade to; none when empty.
@@ -61,13 +63,19 @@ section! {
         /// Timeouts, instead of the service's and the listener's.
         timeouts: default RouteTimeouts = {},
     }
-    not yet: "mirror", "cache", "auth";
+    not yet: "cache", "auth";
 }
 
 impl Route {
-    /// The names of the services it forwards to.
+    /// The names of the services it forwards to, and of the one that gets copies.
     #[must_use]
     pub fn services(&self) -> Vec<&Val<String>> {
+        let mut services = self.forwards_to();
+        services.extend(self.mirror.as_ref().map(|mirror| &mirror.service));
+        services
+    }
+
+    fn forwards_to(&self) -> Vec<&Val<String>> {
         match &self.action {
             RouteAction::Service(name) => vec![name],
             RouteAction::Split(split) => split
@@ -81,6 +89,15 @@ impl Route {
 }
 
 impl Route {
+    /// Every change of headers that is written in it.
+    fn header_edits(&self) -> Vec<&Val<HeaderEdits>> {
+        let rewrite = self.rewrite.as_ref();
+        let request = rewrite.and_then(|rewrite| rewrite.request_headers.as_ref());
+        let response = rewrite.and_then(|rewrite| rewrite.response_headers.as_ref());
+        let lists = request.into_iter().chain(response);
+        lists.flat_map(|list| list.value.iter()).collect()
+    }
+
     /// Every condition that is written in it.
     pub(crate) fn all_conditions(&self) -> Vec<&Val<Condition>> {
         let fault = self.fault.as_ref().and_then(|fault| fault.when.as_ref());
@@ -89,7 +106,10 @@ impl Route {
             _ => Vec::new(),
         };
         let forced = forced.into_iter().filter_map(|one| one.force.as_ref());
-        let lists = fault.into_iter().chain(forced).flat_map(|list| &list.0);
+        let edits = self.header_edits().into_iter();
+        let edits = edits.filter_map(|edits| edits.when.as_ref());
+        let lists = fault.into_iter().chain(forced).chain(edits);
+        let lists = lists.flat_map(|list| &list.0);
         self.when.iter().chain(lists).collect()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Conditions, Context, Out, Shape, Val, Value, section, text_literal};
 use crate::diagnostic::Diagnostic;
 use crate::tree::{Kind, Node};
-use crate::values::{CookieName, FieldName, Percent, Status, quoted};
+use crate::values::{ByteSize, CookieName, FieldName, Percent, Status, quoted};
 
 section! {
     /// The services that the requests of a route are split between.
@@ -136,4 +136,29 @@ section! {
         /// How many of the requests.
         share: default Percent = "100%",
     }
+}
+
+section! {
+    /// Copies of a share of the requests for a second service, whose answers are dropped. The first service and the client notice nothing.
+    pub struct Mirror {
+        /// The service that gets the copies. It must speak HTTP/1.1.
+        service: required String,
+        /// How many of the requests.
+        share: default Percent = "100%",
+        /// Requests with a larger body are not copied.
+        body_limit: default ByteSize = "64KiB",
+        /// The most copies under way at once, per worker thread; more are not made.
+        max_in_flight: default u64 [1..=10_000] = 64,
+        /// How long a copy may take, from connecting to the end of the answer.
+        timeout: default Duration = "10s",
+    }
+    shorthand: Shape::Text { what: "the name of a service", example: "shadow" }, mirror_alone;
+}
+
+/// A service alone: `mirror = "shadow"`.
+fn mirror_alone(node: &Node, cx: &mut Context<'_>) -> Option<Mirror> {
+    let service = String::decode(node, cx)?;
+    let mut mirror: Mirror = super::decode::default_value("{ service = \"\" }");
+    mirror.service = Val::written(service, node.span);
+    Some(mirror)
 }

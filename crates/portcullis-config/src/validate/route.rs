@@ -208,10 +208,10 @@ fn rewrite(check: &mut Check<'_>, rewrite: &Val<Rewrite>, route: &Route) {
         template::scope(check, host, Scope::Request);
     }
     if let Some(edits) = &rewrite.request_headers {
-        template::edits(check, edits, Scope::Request);
+        template::all_edits(check, edits, Scope::Request);
     }
     if let Some(edits) = &rewrite.response_headers {
-        template::edits(check, edits, Scope::Response);
+        template::all_edits(check, edits, Scope::Response);
     }
 }
 
@@ -299,6 +299,7 @@ fn without_effect(check: &mut Check<'_>, route: &Route) {
                 .map(|v| v.span),
             "replace_prefix",
         ),
+        (route.mirror.as_ref().map(|v| v.span), "mirror"),
         (
             rewrite.and_then(|r| r.path.as_ref()).map(|v| v.span),
             "rewrite.path",

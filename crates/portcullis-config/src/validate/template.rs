@@ -75,11 +75,104 @@ fn capture(check: &mut Check<'_>, template: &Val<Template>, at: Range<usize>, na
     });
 }
 
-/// Checks the edits of the headers of one direction.
-pub(super) fn edits(check: &mut Check<'_>, edits: &Val<HeaderEdits>, direction: Scope) {
-    for (name, template) in edits.set.iter().chain(edits.add.iter()) {
+/// The most changes in one list: each request keeps in mind which of them it gets.
+const MOST_EDITS: usize = 64;
+
+/// Checks the changes to the headers of one direction.
+pub(super) fn all_edits(
+    check: &mut Check<'_>,
+    list: &Val<Vec<Val<HeaderEdits>>>,
+    direction: Scope,
+) {
+    if list.value.len() > MOST_EDITS {
+        check.report(
+            Diagnostic::error(
+                "too-many",
+                format!("more than {MOST_EDITS} changes in one list"),
+            )
+            .at(list.span, ""),
+        );
+    }
+    for one in &list.value {
+        edits(check, one, direction);
+        conditions(check, one, direction);
+    }
+}
+
+/// Checks when a change is made.
+fn conditions(check: &mut Check<'_>, edits: &HeaderEdits, direction: Scope) {
+    if let Some(when) = &edits.when {
+        super::traffic::conditions(check, when, "when");
+    }
+    if let Some(types) = &edits.content_type {
+        check.not_empty(types, "content_type", "leave it out for any");
+        for one in types.iter() {
+            let text = one.as_str();
+            let whole = text.split_once('/').is_some_and(|(kind, rest)| {
+                !kind.is_empty()
+                    && !kind.contains('*')
+                    && !rest.is_empty()
+                    && (rest == "*" || !rest.contains(['*', ';']))
+            });
+            if !whole {
+                check.report(
+                    Diagnostic::error("invalid-value", format!("`{text}` is not a content type"))
+                        .at(one.span, "")
+                        .help(
+                            "write one such as \"text/html\", without parameters, or \"image/*\"",
+                        ),
+                );
+            }
+        }
+    }
+    if direction == Scope::Request {
+        let spans = [
+            (edits.status.as_ref().map(|key| key.span), "status"),
+            (
+                edits.content_type.as_ref().map(|key| key.span),
+                "content_type",
+            ),
+        ];
+        for (span, key) in spans {
+            if let Some(span) = span {
+                check.report(
+                    Diagnostic::error(
+                        "no-value-yet",
+                        format!("a request has no `{key}` of a response"),
+                    )
+                    .at(span, "not known at this time")
+                    .help("it can be used in `response_headers`"),
+                );
+            }
+        }
+    }
+}
+
+/// Checks one change to the headers of one direction.
+fn edits(check: &mut Check<'_>, edits: &Val<HeaderEdits>, direction: Scope) {
+    let written = [&edits.set, &edits.add, &edits.set_if_absent];
+    for (name, template) in written.into_iter().flat_map(|list| list.iter()) {
         owned(check, name, direction);
         scope(check, template, direction);
+    }
+    for (name, one) in edits.replace.iter() {
+        owned(check, name, direction);
+        super::rewrite::substitution(check, one);
+        let other = edits
+            .set
+            .iter()
+            .map(|(other, _)| other)
+            .chain(edits.remove.iter());
+        if let Some(other) = other.into_iter().find(|other| other.value == name.value) {
+            check.report(
+                Diagnostic::error(
+                    "contradiction",
+                    format!("`{}` is changed and then gone", name.value),
+                )
+                .at(name.span, "its values are changed here")
+                .note(other.span, "and dropped here"),
+            );
+        }
     }
     for name in edits.remove.iter() {
         owned(check, name, direction);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::Check;
 use crate::diagnostic::Diagnostic;
 use crate::schema::{
-    Closed, Conditions, Fault, Maintenance, Route, RouteAction, Split, Sticky, Val,
+    Closed, Conditions, Fault, Maintenance, Mirror, Protocol, Route, RouteAction, Split, Sticky,
+    Val,
 };
 use crate::source::Span;
 use crate::values::{Percent, Status};
@@ -20,7 +21,46 @@ pub(super) fn check(check: &mut Check<'_>, route: &Route) {
     if let Some(injected) = &route.fault {
         fault(check, injected);
     }
+    if let Some(copies) = &route.mirror {
+        mirror(check, copies, route);
+    }
     maintenance(check, &route.maintenance);
+}
+
+fn mirror(check: &mut Check<'_>, mirror: &Val<Mirror>, route: &Route) {
+    share(check, &mirror.share);
+    if mirror.timeout.value.is_zero() {
+        check.report(
+            Diagnostic::error("out-of-range", "a copy that may take no time is never sent")
+                .at(mirror.timeout.span, "write \"1s\" or more"),
+        );
+    }
+    if let RouteAction::Service(name) = &route.action
+        && name.value == mirror.service.value
+    {
+        let message = format!("the service `{}` would get every copy itself", name.value);
+        check.report(
+            Diagnostic::error("contradiction", message)
+                .at(mirror.service.span, "gets the copies")
+                .note(name.span, "gets the requests")
+                .help("requests would be acted on twice; name another service"),
+        );
+    }
+    let Some(service) = check.config.service(mirror.service.as_str()) else {
+        return;
+    };
+    let protocols = &service.protocols;
+    if !protocols.is_empty() && protocols.iter().all(|one| one.value == Protocol::Http2) {
+        let message = format!(
+            "copies cannot be sent to the servers of `{}`",
+            mirror.service.value
+        );
+        check.report(
+            Diagnostic::error("contradiction", message)
+                .at(mirror.service.span, "copies are sent over HTTP/1.1")
+                .note(protocols.span, "only HTTP/2 is spoken with them"),
+        );
+    }
 }
 
 /// Checks how a listener or a route is closed.

@@ -1,7 +1,9 @@
 //! Families about servers: requests, errors, connections, health, by service and server.
 
 use portcullis_plan::health::HealthState;
-use portcullis_plan::live::{AdminState, Live, ServerLive, UpstreamError, UpstreamTotals};
+use portcullis_plan::live::{
+    AdminState, Live, MirrorLive, MirrorResult, ServerLive, UpstreamError, UpstreamTotals,
+};
 use portcullis_plan::plan::Plan;
 
 use super::family::Family;
@@ -9,11 +11,14 @@ use super::family::Family;
 /// Every family with labels `service` and `server`, then those with `service` alone.
 pub(super) fn families(plan: &Plan, live: &Live) -> Vec<Family> {
     let mut all = Families::new();
-    for (service, service_live) in plan.services.iter().zip(&live.services) {
+    for (at, (service, service_live)) in plan.services.iter().zip(&live.services).enumerate() {
         let name = ("service", &*service.name);
         let totals = service_live.totals();
         all.retries.count([name], totals.retries);
         all.redispatches.count([name], totals.redispatches);
+        if let Some(mirror) = live.mirrors.get(at) {
+            all.mirrored(name, mirror);
+        }
         // Without a server to blame, the service has the error.
         all.error([name, ("server", "")], &totals, UpstreamError::NoServer);
         for id in service.server_ids() {
@@ -44,6 +49,7 @@ struct Families {
     check_duration: Family,
     retries: Family,
     redispatches: Family,
+    mirrored: Family,
 }
 
 impl Families {
@@ -96,6 +102,21 @@ impl Families {
                 "portcullis_redispatches_total",
                 "Tries after the first at another server",
             ),
+            mirrored: Family::counter(
+                "portcullis_mirrored_requests_total",
+                "Copies of requests for a service that is a mirror, made or not, by what became of them",
+            ),
+        }
+    }
+
+    /// What never happened to a copy is left out: most services get none.
+    fn mirrored(&mut self, name: (&str, &str), mirror: &MirrorLive) {
+        for result in MirrorResult::ALL {
+            let total = mirror.total(result);
+            if total > 0 {
+                self.mirrored
+                    .count([name, ("result", result.label())], total);
+            }
         }
     }
 
@@ -166,6 +187,7 @@ impl Families {
             check_duration,
             retries,
             redispatches,
+            mirrored,
         } = self;
         vec![
             duration,
@@ -182,6 +204,7 @@ impl Families {
             check_duration,
             retries,
             redispatches,
+            mirrored,
         ]
     }
 }

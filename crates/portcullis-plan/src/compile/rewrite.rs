@@ -16,6 +16,7 @@ impl Compiler<'_> {
         let spans = [
             ("rewrite", rewrite.map(|rewrite| rewrite.span)),
             ("fault", written.fault.as_ref().map(|fault| fault.span)),
+            ("mirror", written.mirror.as_ref().map(|mirror| mirror.span)),
             ("split", split_span(&written.action)),
         ];
         let places: Vec<_> = spans
@@ -28,6 +29,7 @@ impl Compiler<'_> {
                 .filter(|rewrite| rewrite.map_back.value)
                 .map(|rewrite| map_back(rewrite, written)),
             maintenance: self.maintenance(&written.maintenance),
+            mirror: written.mirror.as_ref().map(|mirror| self.mirror(mirror)),
             fault: written.fault.as_ref().map(|fault| self.fault(fault)),
             places: places.into(),
         }

@@ -7,7 +7,7 @@ use portcullis_config as config;
 use portcullis_config::{PathPattern, Variable};
 
 use super::{Compiler, timeouts};
-use crate::headers::{HeaderEdits, Part, Template};
+use crate::headers::{Part, Template};
 use crate::plan::{Action, Captures, Changes, ExchangeTimeouts, FixedResponse, PathRewrite, Route};
 use crate::route::Entry;
 use crate::{RouteId, ServiceId};
@@ -93,9 +93,6 @@ impl Compiler<'_> {
 
     fn route(&mut self, written: &config::Val<config::Route>) -> Route {
         let rewrite = written.rewrite.as_ref();
-        let edits = |edits: Option<&config::Val<config::HeaderEdits>>| {
-            edits.map(|edits| header_edits(edits)).unwrap_or_default()
-        };
         let name = written.name.as_str();
         let limit = written.rate_limit.as_ref();
         let changes = Changes {
@@ -105,8 +102,10 @@ impl Compiler<'_> {
             host: rewrite
                 .and_then(|rewrite| rewrite.host.as_ref())
                 .map(|host| Template::from(&host.value)),
-            request_headers: edits(rewrite.and_then(|rewrite| rewrite.request_headers.as_ref())),
-            response_headers: edits(rewrite.and_then(|rewrite| rewrite.response_headers.as_ref())),
+            request_headers: self
+                .header_edits(rewrite.and_then(|rewrite| rewrite.request_headers.as_ref())),
+            response_headers: self
+                .header_edits(rewrite.and_then(|rewrite| rewrite.response_headers.as_ref())),
             upgrade: written
                 .upgrade
                 .iter()
@@ -163,24 +162,6 @@ impl Compiler<'_> {
         self.diagnostics.push(problem.at(name.span, "not defined"));
         ServiceId::new(usize::MAX)
     }
-}
-
-fn header_edits(written: &config::HeaderEdits) -> HeaderEdits {
-    let fields = |fields: &[(
-        config::Val<config::FieldName>,
-        config::Val<config::Template>,
-    )]| {
-        fields
-            .iter()
-            .map(|(name, value)| (name.as_str().into(), Template::from(&value.value)))
-            .collect()
-    };
-    let removed = written
-        .remove
-        .iter()
-        .map(|name| name.as_str().into())
-        .collect();
-    HeaderEdits::new(removed, fields(&written.set), fields(&written.add))
 }
 
 /// Whether a listener offers a route.

@@ -9,6 +9,7 @@ use super::timeouts;
 use crate::RouteId;
 use crate::fault::Fault;
 use crate::maintenance::Maintenance;
+use crate::mirror::Mirror;
 use crate::plan::Page;
 use crate::split::{Split, SplitTimeouts, Sticky, Variant, VariantTimeouts};
 
@@ -56,6 +57,17 @@ impl Compiler<'_> {
             });
         }
         all.into()
+    }
+
+    /// Who gets copies of a route's requests.
+    pub(super) fn mirror(&mut self, written: &config::Mirror) -> Mirror {
+        Mirror {
+            service: self.service_id(&written.service),
+            share: written.share.millionths(),
+            body_limit: super::size(written.body_limit.0),
+            max_in_flight: super::size(*written.max_in_flight),
+            timeout: written.timeout.value,
+        }
     }
 
     /// The faults that a route injects.

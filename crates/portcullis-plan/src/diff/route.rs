@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Change, ChangeKind, Effect, Plans, by_name, changed, differing};
 use crate::RouteId;
-use crate::plan::{Action, ExchangeTimeouts, Listener, Maintenance, Plan, Route, Split};
+use crate::plan::{Action, ExchangeTimeouts, Listener, Maintenance, Mirror, Plan, Route, Split};
 use crate::route::{Entry, Test};
 use crate::split::Variant;
 
@@ -98,6 +98,7 @@ fn compare(
             "maintenance",
             same_maintenance(old.maintenance(), new.maintenance()),
         ),
+        ("mirror", same_mirror(plans, old.mirror(), new.mirror())),
         ("fault", old.fault() == new.fault()),
         ("upgrade", old.upgrade == new.upgrade),
         ("body_limit", old.body_limit == new.body_limit),
@@ -169,6 +170,18 @@ fn same_split(old: &Split, new: &Split) -> bool {
     old.sticky == new.sticky
         && old.variants.len() == new.variants.len()
         && old.variants.iter().zip(&new.variants).all(same)
+}
+
+fn same_mirror(plans: Plans<'_>, old: Option<&Mirror>, new: Option<&Mirror>) -> bool {
+    let (Some(old), Some(new)) = (old, new) else {
+        return old.is_none() && new.is_none();
+    };
+    let name = |plan: &Plan, id| plan.service(id).map(|service| service.name.clone());
+    let moved = Mirror {
+        service: new.service,
+        ..old.clone()
+    };
+    name(plans.old, old.service) == name(plans.new, new.service) && moved == *new
 }
 
 pub(super) fn same_maintenance(old: Option<&Maintenance>, new: Option<&Maintenance>) -> bool {

@@ -3,7 +3,7 @@
 use super::traffic;
 use crate::decide::Forward;
 use crate::facts::Facts;
-use crate::headers::{HeaderEdits, Part};
+use crate::headers::{EditCondition, EditGroup, HeaderEdits, Part, Template};
 use crate::health::HealthState;
 use crate::limit::LimitKey;
 use crate::live::AdminState;
@@ -66,7 +66,7 @@ impl Forwarding {
             connection: service.map_or(Vec::new(), connection),
             target: target(facts, forward),
             host: host(facts, forward),
-            traffic: traffic::lines(forward),
+            traffic: traffic::lines(plan, forward),
             rewrites: rewrites(route),
             request_edits: edits(&route.request_headers),
             response_edits: edits(&route.response_headers),
@@ -189,16 +189,57 @@ fn host(facts: &Facts<'_>, forward: &Forward<'_>) -> String {
 }
 
 fn edits(edits: &HeaderEdits) -> Vec<String> {
-    let removed = edits.removed().iter().map(|name| format!("remove {name}"));
-    let set = edits
-        .replaced()
+    edits.groups().iter().flat_map(group).collect()
+}
+
+fn group(group: &EditGroup) -> Vec<String> {
+    let removed = group.remove.iter().map(|name| format!("remove {name}"));
+    let replaced = group
+        .replace
         .iter()
-        .map(|(name, value)| format!("set {name}: {value}"));
-    let added = edits
-        .added()
-        .iter()
-        .map(|(name, value)| format!("add {name}: {value}"));
-    removed.chain(set).chain(added).collect()
+        .map(|(name, change)| format!("replace {name}: {change}"));
+    let written = |word: &'static str, list: &[(Box<str>, Template)]| {
+        list.iter()
+            .map(|(name, value)| format!("{word} {name}: {value}"))
+            .collect::<Vec<_>>()
+    };
+    let when = condition(&group.when);
+    removed
+        .chain(replaced)
+        .chain(written("set", &group.set))
+        .chain(written("add", &group.add))
+        .chain(written("set if absent", &group.set_if_absent))
+        .map(|words| words + &when)
+        .collect()
+}
+
+/// When a change is made, as words behind it; nothing if always.
+fn condition(when: &EditCondition) -> String {
+    let mut words = Vec::new();
+    if !when.requests.is_empty() {
+        let places: Vec<_> = when.requests.iter().map(|one| &*one.place).collect();
+        words.push(format!("the condition at {} holds", places.join(" or ")));
+    }
+    if !when.statuses.is_empty() {
+        let ranges = when
+            .statuses
+            .iter()
+            .map(|(first, last)| match first == last {
+                true => first.to_string(),
+                false => format!("{first}-{last}"),
+            });
+        words.push(format!(
+            "the status is {}",
+            ranges.collect::<Vec<_>>().join(" or ")
+        ));
+    }
+    if !when.media.is_empty() {
+        words.push(format!("the content is {}", when.media.join(" or ")));
+    }
+    if words.is_empty() {
+        return String::new();
+    }
+    format!(", when {}", words.join(" and "))
 }
 
 fn limit(plan: &Plan, id: LimitId) -> String {

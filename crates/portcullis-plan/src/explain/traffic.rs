@@ -2,11 +2,12 @@
 
 use crate::decide::Forward;
 use crate::fault::Fault;
+use crate::plan::Plan;
 use crate::route::Condition;
 use crate::split::{Chosen, Split, Sticky};
 
 /// Each line with the place of what it tells about.
-pub(super) fn lines(forward: &Forward<'_>) -> Vec<String> {
+pub(super) fn lines(plan: &Plan, forward: &Forward<'_>) -> Vec<String> {
     let route = forward.route;
     let mut lines = Vec::new();
     let mut tell = |key: &str, line: String| {
@@ -15,6 +16,17 @@ pub(super) fn lines(forward: &Forward<'_>) -> Vec<String> {
     };
     if let (Some(split), Some((at, why))) = (route.action.split(), forward.chosen) {
         tell("split", split_line(split, at, why));
+    }
+    if let Some(mirror) = route.mirror() {
+        let service = plan.service(mirror.service);
+        let name = service.map_or("?", |service| &service.name);
+        tell(
+            "mirror",
+            format!(
+                "mirror: `{name}` gets a copy of {} of the requests",
+                percent(mirror.share)
+            ),
+        );
     }
     for line in route.fault().map(fault_lines).unwrap_or_default() {
         tell("fault", line);

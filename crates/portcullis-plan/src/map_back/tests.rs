@@ -4,7 +4,7 @@
 use super::*;
 use crate::ServiceId;
 use crate::fixture::{self, TestFields};
-use crate::headers::Template;
+use crate::headers::{HeaderEdits, Template};
 use crate::plan::{Action, Plan};
 
 /// The client asks `https://shop.example.com`, the server is told `shop.internal` and `inner` instead of `/shop`.
@@ -32,7 +32,7 @@ fn mapped_with(
     let mut out = Vec::new();
     rule.write_fields(
         &TestFields::new(&[(name, value)]),
-        &HeaderEdits::default(),
+        HeaderEdits::default().begin(&facts, None),
         &facts,
         &mut out,
     );
@@ -270,6 +270,6 @@ fn fields_are_known_in_any_case_and_edits_win() {
         ("set-cookie", "a=1"),
         ("set-cookie", "b=2"),
     ]);
-    MapBack::default().write_fields(&received, &edits, &facts, &mut out);
+    MapBack::default().write_fields(&received, edits.begin(&facts, None), &facts, &mut out);
     assert_eq!(out, b"set-cookie: a=1\r\nset-cookie: b=2\r\n");
 }

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::headers::{HeaderEdits, Template};
 use crate::maintenance::Maintenance;
 use crate::map_back::MapBack;
+use crate::mirror::Mirror;
 use crate::rewrite::TargetRewrite;
 use crate::split::Split;
 use crate::{LimitId, ServiceId};
@@ -32,7 +33,7 @@ pub struct Route {
 
 /// What routes change and allow. Most routes of a configuration have the same, so they share it: with many routes a request
 /// then finds it in the processor's caches, and a route itself takes two cache lines.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// What becomes of the path.
     pub path: PathRewrite,
@@ -86,6 +87,12 @@ impl Route {
         self.extras.as_ref()?.maintenance.as_ref()
     }
 
+    /// Who gets copies of its requests, if anybody does.
+    #[must_use]
+    pub fn mirror(&self) -> Option<&Mirror> {
+        self.extras.as_ref()?.mirror.as_ref()
+    }
+
     /// Faults that are injected, if any are.
     #[must_use]
     pub fn fault(&self) -> Option<&Fault> {
@@ -108,6 +115,8 @@ pub struct Extras {
     pub map_back: Option<MapBack>,
     /// How it is closed, if it is.
     pub maintenance: Option<Maintenance>,
+    /// Who gets copies of its requests.
+    pub mirror: Option<Mirror>,
     /// Faults that are injected.
     pub fault: Option<Fault>,
     /// `file:line` of keys that explanations tell the place of.
@@ -122,12 +131,14 @@ impl Extras {
             target,
             map_back,
             maintenance,
+            mirror,
             fault,
             places,
         } = &self;
         let empty = target.is_none()
             && map_back.is_none()
             && maintenance.is_none()
+            && mirror.is_none()
             && fault.is_none()
             && places.is_empty();
         (!empty).then(|| Box::new(self))

@@ -1,11 +1,10 @@
 //! The connection of an attempt: one that is kept, a place on one that is shared, or a new one.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Poll;
 
-use portcullis_plan::plan::{Address, ServerProtocols};
+use portcullis_plan::plan::ServerProtocols;
 use portcullis_plan::{Deadline, Moment};
 
 use super::Attempt;
@@ -151,14 +150,7 @@ impl Attempt<'_> {
         if self.service.tls.is_some() != tls.is_some() {
             return Err(Failure::UPSTREAM_TLS); // never in clear text what is to be encrypted
         }
-        let introduction = self.service.proxy_protocol.map(|version| Introduction {
-            version,
-            source: request
-                .client
-                .map(|ip| SocketAddr::new(ip, request.client_port.unwrap_or(0)))
-                .or(client.who.peer),
-            destination: client.who.local,
-        });
+        let introduction = Introduction::of(self.service, client, request);
         // Every server that knows WebSockets knows them over HTTP/1.1; few know them over HTTP/2.
         let tunnel = self.service.protocols.has_http2()
             && allowed_upgrade(request, &self.forward.route.upgrade);
@@ -177,21 +169,7 @@ impl Attempt<'_> {
             .server(self.server_id)
             .map(|server| &server.address)
             .ok_or(Failure::NO_SERVER)?;
-        let resolved;
-        let target = match address {
-            Address::Tcp(address) => Target::Tcp(*address),
-            Address::Unix(path) => Target::Unix(path),
-            Address::Name { .. } => {
-                resolved = self.server.addresses();
-                // Addresses of one name are alike; each connection takes one by chance.
-                let addresses = resolved
-                    .as_deref()
-                    .filter(|addresses| !addresses.is_empty())
-                    .ok_or(Failure::UNRESOLVED)?;
-                let at = self.worker.chance() as usize % addresses.len();
-                Target::Tcp(*addresses.get(at).ok_or(Failure::UNRESOLVED)?)
-            }
-        };
+        let target = Target::of(address, self.server, self.worker.chance())?;
         // Boxed, because connecting is rare and its state would make every connection's memory larger.
         let mut connecting = Box::pin(connect(target, address, wanted));
         let io = poll_fn(|cx| match connecting.as_mut().poll(cx) {

@@ -166,9 +166,11 @@ impl<'a> Transfer<'a> {
             input,
             to_server,
             request,
+            tee,
             ..
         } = &mut *self.desk;
         let mut sides = upload::Sides {
+            tee,
             client: &mut self.client.wire,
             server: self.server,
             input,
@@ -176,7 +178,9 @@ impl<'a> Transfer<'a> {
             trailers: &mut request.trailers,
             story: self.story,
         };
-        self.upload.poll(cx, &mut sides)
+        let progress = self.upload.poll(cx, &mut sides);
+        self.desk.tee.ended = self.upload.is_received();
+        progress
     }
 
     fn poll_download(&mut self, cx: &mut Context<'_>) -> Result<(DownloadWait, bool), Failure> {

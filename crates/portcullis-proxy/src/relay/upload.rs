@@ -10,6 +10,7 @@ use crate::buffer::Buffer;
 use crate::desk::RequestPart;
 use crate::failure::Failure;
 use crate::io::{PollIo, ServerIo, poll_fill};
+use crate::mirror::Tee;
 use crate::scene::Story;
 use crate::wire::Wire;
 
@@ -51,6 +52,7 @@ pub(super) struct Sides<'a> {
     pub(super) input: &'a mut Buffer,
     pub(super) to_server: &'a mut Vec<u8>,
     pub(super) trailers: &'a mut Vec<u8>,
+    pub(super) tee: &'a mut Tee,
     pub(super) story: &'a mut Story,
 }
 
@@ -177,6 +179,9 @@ impl Upload {
                     if self.limit.is_some_and(|limit| sides.story.body_in > limit) {
                         return Err(Failure::BODY_TOO_LARGE);
                     }
+                    sides
+                        .tee
+                        .take(unread.get(range.clone()).unwrap_or_default());
                     if self.chunked {
                         let data = unread.get(range).unwrap_or_default();
                         write::chunk(sides.to_server, data);

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use pingora_core::protocols::l4::ext;
+use portcullis_plan::live::ServerLive;
 use portcullis_plan::plan::Address;
 use portcullis_plan::proxy_protocol;
 use tokio::io::AsyncWriteExt;
@@ -24,6 +25,28 @@ use crate::io::{ServerIo, Stream};
 pub(crate) enum Target<'a> {
     Tcp(SocketAddr),
     Unix(&'a Path),
+}
+
+impl<'a> Target<'a> {
+    /// Where a connection to the server at `address` goes. Addresses of one name are alike: `chance` picks one of those that
+    /// the name was resolved to.
+    pub(crate) fn of(
+        address: &'a Address,
+        server: &ServerLive,
+        chance: u64,
+    ) -> Result<Self, Failure> {
+        match address {
+            Address::Tcp(address) => Ok(Self::Tcp(*address)),
+            Address::Unix(path) => Ok(Self::Unix(path)),
+            Address::Name { .. } => {
+                let resolved = server.addresses();
+                let known = resolved.as_ref().map_or(&[][..], |known| known);
+                let at = (chance as usize).checked_rem(known.len());
+                let picked = at.and_then(|at| known.get(at));
+                picked.copied().map(Self::Tcp).ok_or(Failure::UNRESOLVED)
+            }
+        }
+    }
 }
 
 /// Connects to `target`, where the server configured at `address` is; the caller bounds the time.

@@ -3,9 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use portcullis_plan::plan::ProxyVersion;
+use portcullis_plan::plan::{ProxyVersion, Service};
 
 use super::tls::ServiceTls;
+use crate::client::Client;
+use crate::desk::RequestPart;
 
 /// The client that a connection was introduced with by a PROXY header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,20 @@ pub(crate) struct Introduction {
     pub(crate) version: ProxyVersion,
     pub(crate) source: Option<SocketAddr>,
     pub(crate) destination: Option<SocketAddr>,
+}
+
+impl Introduction {
+    /// How a client is introduced to the servers of `service`, if they want that.
+    pub(crate) fn of(service: &Service, client: &Client, request: &RequestPart) -> Option<Self> {
+        service.proxy_protocol.map(|version| Self {
+            version,
+            source: request
+                .client
+                .map(|ip| SocketAddr::new(ip, request.client_port.unwrap_or(0)))
+                .or(client.who.peer),
+            destination: client.who.local,
+        })
+    }
 }
 
 /// What a request asks of its connection.
