@@ -26,6 +26,7 @@ mod process;
 mod proxy_protocol;
 mod rate_limit;
 mod real_app;
+mod real_clients;
 mod refusals;
 mod rehearse;
 mod reload;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A virtual environment with the real Python parts of the end-to-end tests (an app server, two
-# HTTP clients, an admin-socket client).   python.sh FOLDER
+# A virtual environment with the real Python parts of the end-to-end tests (an app server, gRPC, HTTP
+# and WebSocket clients and servers, an admin-socket client).   python.sh FOLDER
 set -euo pipefail
 folder=${1:?folder}
 here=$(cd "$(dirname "$0")" && pwd)
