@@ -367,6 +367,41 @@ servers = ["127.0.0.1:@nobody@"]
 }
 
 #[test]
+fn a_grpc_answer_that_is_cut_ends_with_a_status_where_that_can_be_told() {
+    let origin = Origin::tcp(|peer| {
+        let Some(request) = peer.request() else {
+            return;
+        };
+        let (media_type, framing) = match request.target.as_str() {
+            "/cut.Service/Call" => ("application/grpc", "Transfer-Encoding: chunked\r\n\r\n4"),
+            "/cut.Service/Page" => ("text/html", "Transfer-Encoding: chunked\r\n\r\n4"),
+            _ => ("application/grpc", "Content-Length: 9\r\n"),
+        };
+        peer.send(format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\n{framing}\r\nhalf"
+        ));
+    });
+    let proxy = Proxy::before(&origin);
+    let mut client = proxy.connect("web").http2();
+    let mut call = |path| {
+        let mut fields = request("POST", "a", path).to_vec();
+        fields.extend([("content-type", "application/grpc"), ("te", "trailers")]);
+        let stream = client.open(&fields, true);
+        client.answer(stream)
+    };
+    let answer = call("/cut.Service/Call");
+    assert_eq!((answer.text().as_str(), answer.reset), ("half", None));
+    assert_eq!(answer.trailers.one("grpc-status"), Some("14"));
+    assert_eq!(answer.trailers.one("grpc-message"), Some("Bad Gateway"));
+    for path in ["/cut.Service/Page", "/cut.Service/Length"] {
+        let answer = call(path);
+        assert_eq!(answer.reset, Some(INTERNAL_ERROR), "{path}: {answer:#?}");
+    }
+    let record = proxy.record("/cut.Service/Call");
+    assert_eq!(record["reason"], "response-truncated", "{record}");
+}
+
+#[test]
 fn malformed_requests_are_reset_counted_and_logged() {
     let origin = Origin::answering(|_| ok("x"));
     let proxy = Proxy::before(&origin);

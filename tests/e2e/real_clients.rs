@@ -2,7 +2,8 @@
 //! The scripts in `real/` check what they get and print what a test here has to know.
 
 use portcullis_harness::{
-    Authority, Folder, Origin, PATIENCE, Ports, Proxy, Setup, ok, python, repository, run_bounded,
+    Authority, Folder, Http2Peer, Origin, PATIENCE, Ports, Proxy, Setup, ok, python, repository,
+    run_bounded,
 };
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -120,6 +121,61 @@ fn a_grpc_server_that_is_not_there_is_unavailable() {
         let details = client("grpc_client.py", arguments);
         assert_eq!(details, "Service Unavailable\nService Unavailable\n");
     }
+}
+
+#[test]
+fn a_grpc_server_that_dies_in_a_call_is_unavailable() {
+    let server = Server::start("grpc_server.py", &[]);
+    let (proxy, ca) = before(&server.port, HTTP2);
+    let port = proxy.port("tls").to_string();
+    let said = client("grpc_client.py", &["death", &port, &ca]);
+    assert_eq!(said, "UNAVAILABLE Bad Gateway\n");
+    let record = proxy.record("/test.Test/Talk");
+    assert_eq!(record["reason"], "response-truncated", "{record}");
+    assert_eq!(record["ended_by"], "server");
+}
+
+/// What the client says of a call whose server answers its first message and then, when the second has come, does `more`.
+fn said_of_a_cut(more: fn(&mut Http2Peer<'_>, u32), service: &str) -> String {
+    let origin = Origin::tcp(move |peer| {
+        let Some(mut http2) = peer.http2(&[]) else {
+            return;
+        };
+        while let Some(stream) = http2.begun() {
+            http2.head(stream, 200, &[("content-type", "application/grpc")], false);
+            http2.data(stream, b"\0\0\0\0\x0bheard hello", false);
+            http2.until(|http2| http2.calls[&stream].body.ends_with(b"die"));
+            more(&mut http2, stream);
+        }
+    });
+    let (_, port) = origin.address().rsplit_once(':').unwrap();
+    let (proxy, _ca) = before(port, &format!("{HTTP2}{service}"));
+    let port = proxy.port("plain").to_string();
+    let said = client("grpc_client.py", &["death", &port]);
+    said.trim().to_owned()
+}
+
+#[test]
+fn a_grpc_answer_that_is_cut_between_messages_is_unavailable() {
+    let said = said_of_a_cut(|http2, stream| http2.reset(stream, 2), "");
+    assert_eq!(said, "UNAVAILABLE Bad Gateway");
+}
+
+#[test]
+fn a_grpc_answer_that_is_cut_in_a_message_is_an_error_and_never_a_message() {
+    let cut = |http2: &mut Http2Peer<'_>, stream| {
+        http2.data(stream, b"\0\0\0\0\x05he", false);
+        http2.reset(stream, 2);
+    };
+    let said = said_of_a_cut(cut, "");
+    assert_eq!(said, "UNAVAILABLE Bad Gateway");
+}
+
+#[test]
+fn a_grpc_answer_that_takes_too_long_exceeds_its_deadline() {
+    let timeouts = "[service.app.timeouts]\nrequest = \"500ms\"\n";
+    let said = said_of_a_cut(|_, _| {}, timeouts);
+    assert!(said.starts_with("DEADLINE_EXCEEDED"), "{said}");
 }
 
 #[test]

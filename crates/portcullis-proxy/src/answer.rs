@@ -345,11 +345,9 @@ impl Writer<'_> {
 
     /// An error as a gRPC client reads it: success of HTTP, failure of the call, no body.
     fn grpc_error(&self, status: u16, story: &mut Story, out: &mut Vec<u8>) -> usize {
-        let code = grpc::code(status, story.deadline);
         self.head(200, story, out);
         write::field(out, b"content-type", b"application/grpc");
-        write::number_field(out, b"grpc-status", u64::from(code));
-        write::field(out, b"grpc-message", write::reason(status).as_bytes());
+        grpc::status(status, story.deadline, out);
         self.edit(story, out);
         out.extend_from_slice(write::CRLF);
         out.len()

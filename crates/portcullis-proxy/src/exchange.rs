@@ -20,6 +20,7 @@ use crate::desk::{Desk, RequestPart};
 use crate::failure::Failure;
 use crate::finish::finish;
 use crate::forward;
+use crate::grpc;
 use crate::http2;
 use crate::io::poll_fill;
 use crate::mirror;
@@ -415,6 +416,7 @@ async fn fail(
 ) -> Next {
     note(story, failure);
     if story.answered || failure.status == 0 {
+        let told = grpc::end_cut(client, desk, story, failure).await;
         finish(
             worker,
             &scene,
@@ -423,10 +425,10 @@ async fn fail(
             &desk.response,
             story,
         );
-        return if story.until_close {
-            Next::Reset
-        } else {
-            Next::Cut
+        return match story.until_close {
+            _ if told => Next::Close,
+            true => Next::Reset,
+            false => Next::Cut,
         };
     }
     client.timer.disarm(Slot::Whole);

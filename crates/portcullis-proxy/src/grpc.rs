@@ -1,11 +1,18 @@
 //! What a gRPC client understands of an answer that no gRPC server made.
 //!
 //! gRPC carries its status in trailers and takes any HTTP status but 200 for a broken transport. So a call that we
-//! refuse or fail is answered by 200 with the status in the only head ("trailers-only").
+//! refuse or fail is answered by 200 with the status in the only head ("trailers-only"), and an answer that is cut after
+//! its head ends with trailers of ours.
 
-use portcullis_plan::{Deadline, Fields as _};
+use std::future::poll_fn;
 
-use crate::desk::RequestPart;
+use portcullis_http1::{Known, write};
+use portcullis_plan::{Deadline, Fields};
+
+use crate::client::Client;
+use crate::desk::{Desk, RequestPart};
+use crate::failure::Failure;
+use crate::scene::Story;
 
 /// Codes of gRPC (google.golang.org/grpc/codes).
 const UNKNOWN: u8 = 2;
@@ -19,9 +26,12 @@ const UNAUTHENTICATED: u8 = 16;
 
 /// Whether the request is a gRPC call: over HTTP/2, and `application/grpc` with or without a suffix for its encoding.
 pub(crate) fn is_call(request: &RequestPart) -> bool {
-    let Some(media_type) = request.first("content-type").filter(|_| request.http2) else {
-        return false;
-    };
+    request.http2 && has_messages(request)
+}
+
+/// Whether the body of a message is one of gRPC, by its media type.
+fn has_messages(message: &impl Fields) -> bool {
+    let media_type = message.first("content-type").unwrap_or_default();
     let Some((name, rest)) = media_type.split_at_checked(b"application/grpc".len()) else {
         return false;
     };
@@ -29,11 +39,49 @@ pub(crate) fn is_call(request: &RequestPart) -> bool {
         && matches!(rest.first(), None | Some(b'+' | b';'))
 }
 
+/// Ends the answer to a call, whose head has gone, with trailers that say that it failed; `false` where they cannot.
+///
+/// That is honest wherever the cut lies: every message says its length, so half of one is an error to the client whatever
+/// follows it. A content-length would tell another end, and a client that takes no bytes is told by a reset alone.
+pub(crate) async fn end_cut(
+    client: &mut Client,
+    desk: &mut Desk,
+    story: &Story,
+    failure: Failure,
+) -> bool {
+    let Desk {
+        request,
+        response,
+        to_client,
+        ..
+    } = desk;
+    let can_be_told = failure.status != 0
+        && failure.deadline != Some(Deadline::ClientWrite)
+        && story.from_server
+        && is_call(request)
+        && has_messages(response)
+        && response.head.first(Known::ContentLength).is_none();
+    if !can_be_told {
+        return false;
+    }
+    to_client.clear();
+    status(failure.status, failure.deadline, to_client);
+    let ended = poll_fn(|_| client.wire.poll_end(to_client)).await;
+    to_client.clear();
+    ended.is_ok()
+}
+
+/// Appends the fields that tell a client of gRPC what an error of this HTTP status, or this deadline, means for its call.
+pub(crate) fn status(status: u16, deadline: Option<Deadline>, out: &mut Vec<u8>) {
+    write::number_field(out, b"grpc-status", u64::from(code(status, deadline)));
+    write::field(out, b"grpc-message", write::reason(status).as_bytes());
+}
+
 /// The code for an answer of this HTTP status, or for the deadline that led to it.
 ///
 /// As gRPC's own mapping of HTTP statuses says, except for what gRPC has a better word for: a whole request that took
 /// too long, and messages that are too large.
-pub(crate) const fn code(status: u16, deadline: Option<Deadline>) -> u8 {
+const fn code(status: u16, deadline: Option<Deadline>) -> u8 {
     match (status, deadline) {
         (_, Some(Deadline::Request)) => DEADLINE_EXCEEDED,
         (400, _) => INTERNAL,
