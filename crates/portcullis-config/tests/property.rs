@@ -124,8 +124,9 @@ fn same_after_dump(config: &Config, text: &str) {
     assert_eq!(config.services.len(), again_config.services.len());
 }
 
-/// A text without what formatting may change: space, and commas at the end of arrays.
+/// A text without what formatting may change: space, commas at the end of arrays, and a byte order mark, which means nothing.
 fn bare(text: &str) -> String {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let ignored = |c: &char| c.is_whitespace() || *c == ',';
     text.chars().filter(|c| !ignored(c)).collect()
 }
