@@ -3,9 +3,12 @@
 //! Objects are the same when their names are: a renamed object is one removed and one added, and its
 //! state starts anew. Moved lines are no change.
 
+mod danger;
 mod listener;
+mod reset;
 mod route;
 mod service;
+mod summary;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,6 +16,9 @@ use std::fmt;
 use crate::LimitId;
 use crate::limit::RateLimit;
 use crate::plan::Plan;
+
+pub use reset::{Reset, resets};
+pub use summary::summary;
 
 /// One object that a new plan adds, removes or changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +57,21 @@ pub enum Effect {
     StateReset,
     /// It takes effect only after a restart.
     NeedsRestart,
+}
+
+impl Effect {
+    /// For machines: `kept`, `fresh`, `dropped`, `limit-reset`, `state-reset` or `needs-restart`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Fresh => "fresh",
+            Self::Dropped => "dropped",
+            Self::LimitReset => "limit-reset",
+            Self::StateReset => "state-reset",
+            Self::NeedsRestart => "needs-restart",
+        }
+    }
 }
 
 impl fmt::Display for Change {
@@ -113,6 +134,11 @@ fn process(Plans { old, new }: Plans<'_>) -> Vec<Change> {
         (
             "global.shutdown_timeout",
             a.shutdown_timeout == b.shutdown_timeout,
+        ),
+        ("global.watch", a.watch == b.watch),
+        (
+            "global.certificate_warning",
+            a.certificate_warning == b.certificate_warning,
         ),
         ("log.level", a.log_level == b.log_level),
         ("log.access", old.access_log == new.access_log),

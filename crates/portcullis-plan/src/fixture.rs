@@ -146,6 +146,8 @@ pub(crate) fn plan(listener: Listener, routes: Vec<Route>) -> Plan {
             threads: 1,
             max_connections: 100,
             shutdown_timeout: Duration::from_secs(30),
+            watch: false,
+            certificate_warning: Duration::from_secs(14 * 86_400),
             log_level: "info".into(),
             admin_socket: None,
             admin_http: None,

@@ -73,6 +73,10 @@ pub struct Process {
     pub max_connections: u32,
     /// How long a graceful stop may take.
     pub shutdown_timeout: Duration,
+    /// Whether a change of the configuration's files is a reload.
+    pub watch: bool,
+    /// How long before the end of a certificate there is a warning about it.
+    pub certificate_warning: Duration,
     /// Least severe level of the program log: error, warn, info, debug or trace.
     pub log_level: Box<str>,
     /// The admin socket, if any.

@@ -20,6 +20,8 @@ impl Compiler<'_> {
             threads: threads.max(1),
             max_connections: count(*global.max_connections),
             shutdown_timeout: *global.shutdown_timeout,
+            watch: *global.watch,
+            certificate_warning: *global.certificate_warning,
             log_level: log_level(self.config.log.level.value).into(),
             admin_socket: self
                 .config

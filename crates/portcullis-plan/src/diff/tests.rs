@@ -145,3 +145,52 @@ fn order_of_routes_is_told_once() {
         .collect();
     assert_eq!(changes, ["routes changed: their order"]);
 }
+
+/// What starts anew when `from` is replaced by `to` in the old text.
+fn reset(old: &str, from: &str, to: &str) -> Vec<String> {
+    assert!(old.contains(from), "`{from}` is in the text");
+    resets(&plan(old), &plan(&old.replace(from, to)))
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn state_that_starts_anew_is_told_with_its_reason() {
+    let limited = OLD.replace(
+        "path = \"/one\"",
+        "path = \"/one\"\nrate_limit = { rate = \"5/s\" }",
+    );
+    assert_eq!(
+        reset(
+            &limited,
+            "rate = \"5/s\"",
+            "rate = \"6/s\", key = { header = \"x-key\" }"
+        ),
+        ["limiter \"route one\": key, rate, burst changed"]
+    );
+    assert_eq!(
+        reset(&limited, "name = \"one\"", "name = \"uno\""),
+        ["limiter \"route uno\": renamed from \"route one\""]
+    );
+    assert_eq!(
+        reset(OLD, "127.0.0.1:3001", "127.0.0.1:3002"),
+        ["server \"app/s2\": address changed"]
+    );
+    assert_eq!(
+        reset(
+            OLD,
+            "\"127.0.0.1:3001\"",
+            "{ name = \"b\", address = \"127.0.0.1:3001\" }"
+        ),
+        ["server \"app/b\": renamed from \"s2\""]
+    );
+    let renamed = OLD.replace("[service.app]", "[service.shop]");
+    let renamed = renamed.replace("service = \"app\"", "service = \"shop\"");
+    let told: Vec<_> = resets(&plan(OLD), &plan(&renamed))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(told, ["service \"shop\": renamed from \"app\""]);
+    assert_eq!(reset(OLD, "[global]", "# moved\n[global]"), [""; 0]);
+}

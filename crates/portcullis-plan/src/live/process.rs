@@ -32,6 +32,10 @@ pub struct ProcessLive {
     pub reloads_unchanged: Events,
     /// Reloads that were refused.
     pub reloads_rejected: Events,
+    /// Times that changed certificates were put to use without a reload.
+    pub renewals: Events,
+    /// Times that changed certificates could not be used.
+    pub renewals_rejected: Events,
     last_reload_ok: AtomicBool,
     last_reload_wall_nanos: AtomicU64,
     fingerprint: AtomicU64,
@@ -93,6 +97,8 @@ impl ProcessLive {
             reloads: Events::default(),
             reloads_unchanged: Events::default(),
             reloads_rejected: Events::default(),
+            renewals: Events::default(),
+            renewals_rejected: Events::default(),
             last_reload_ok: AtomicBool::new(true),
             last_reload_wall_nanos: AtomicU64::new(started_wall_nanos),
             fingerprint: AtomicU64::new(fingerprint),
