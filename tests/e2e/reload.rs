@@ -20,6 +20,65 @@ fn a_reload_takes_effect_on_a_connection_that_stays_open() {
 }
 
 #[test]
+fn the_answer_tells_what_changed_what_was_kept_and_what_was_reset() {
+    let origin = Origin::answering(|_| ok("x"));
+    let config = |rate: &str, more: &str| {
+        format!(
+            "[listener.web]\nbind = \"127.0.0.1:@web@\"\n[[route]]\nname = \"all\"\nservice = \"app\"\nrate_limit = {{ rate = \"{rate}\" }}\n[service.app]\nservers = [\"@app@\"{more}]\n"
+        )
+    };
+    let mut proxy = Proxy::start(&config("50/s", ""), &[("app", origin.address())]);
+    let mut client = proxy.connect("web");
+    assert_eq!(client.get("a", "/").status, 200);
+    let said = proxy.reload(&config("60/s", ", \"127.0.0.1:1\"")).expect(0);
+    let mut lines = said.out.lines().rev();
+    let sum = lines.next().unwrap();
+    assert!(
+        sum.starts_with("generation 1 -> 2 in ")
+            && sum.ends_with(
+                "1 route changed, 1 server added; kept 1 connection; reset 1 limiter (\"route all\": rate, burst changed)"
+            ),
+        "{sum}"
+    );
+    assert_eq!(lines.next(), Some("server `app/s2` (127.0.0.1:1) added"));
+    proxy.rewrite(&config("60/s", ""));
+    let said = proxy.command(&["reload", "--json"]).expect(0);
+    let told: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(told["generation"]["to"], 3, "{told}");
+    assert_eq!(told["kept"]["connections"], 1, "{told}");
+    assert_eq!(told["changes"][0]["kind"], "removed", "{told}");
+    proxy.rewrite("[listener");
+    let said = proxy.command(&["reload", "--json"]);
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("\"rejected\""), "{}", said.out);
+    assert_eq!(client.get("a", "/").status, 200);
+}
+
+#[test]
+fn of_two_reloads_at_once_the_later_waits() {
+    let mut proxy = Proxy::start(&saying("one"), &[]);
+    proxy.rewrite(&saying("two"));
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let proxy = &proxy;
+        let asking: Vec<_> = (0..5)
+            .map(|_| scope.spawn(move || proxy.admin("reload")))
+            .collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let count = |wanted: &str| {
+        answers
+            .iter()
+            .filter(|answer| answer.contains(wanted))
+            .count()
+    };
+    assert_eq!(
+        (count("generation 1 -> 2"), count("unchanged")),
+        (1, 4),
+        "every one is answered, after the one before: {answers:?}"
+    );
+}
+
+#[test]
 fn hup_reloads() {
     let mut proxy = Proxy::start(&saying("one"), &[]);
     let mut client = proxy.connect("web");

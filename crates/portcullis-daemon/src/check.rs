@@ -2,14 +2,15 @@
 //! `run` and `reload` start from, so that they cannot disagree.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use portcullis_config::{Config, Diagnostic, FsLoader, Level, Loader, SourceMap};
+use portcullis_config::{Config, Diagnostic, Level, SourceMap};
 use portcullis_plan::Plan;
 use portcullis_plan::compile::{Machine, compile};
 use portcullis_plan::plan::Bind;
 
+use crate::recording::{Recorder, Recording};
 use crate::tls::Store;
 
 /// Where the configuration comes from.
@@ -26,6 +27,27 @@ pub enum ConfigSource {
     },
 }
 
+impl ConfigSource {
+    /// Its file; empty for text.
+    pub(crate) fn root(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Text { .. } => Path::new(""),
+        }
+    }
+
+    /// Another file, named as this one is - by an absolute path or from the working directory - so that what both name has
+    /// the same names.
+    pub(crate) fn beside(&self, path: PathBuf) -> Self {
+        let working = std::env::current_dir().unwrap_or_default();
+        let path = match path.strip_prefix(&working) {
+            Ok(short) if self.root().is_relative() => short.to_path_buf(),
+            _ => path,
+        };
+        Self::File(path)
+    }
+}
+
 /// What was found out about a configuration.
 pub struct Checked {
     /// The configuration, unless its text is wrong.
@@ -37,6 +59,9 @@ pub struct Checked {
     /// Everything that is wrong or suspicious.
     pub diagnostics: Vec<Diagnostic>,
     pub(crate) tls: Option<Store>,
+    /// What it was made from.
+    pub(crate) recording: Recording,
+    root: PathBuf,
 }
 
 impl Checked {
@@ -46,6 +71,11 @@ impl Checked {
         self.plan.is_some()
             && self.tls.is_some()
             && !self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+
+    /// Names the files it was made from and their content.
+    pub(crate) fn hash(&self) -> String {
+        self.recording.hash(&self.root)
     }
 
     /// Makes errors of warnings.
@@ -72,15 +102,19 @@ impl Checked {
 /// Loads, compiles, and reads certificates; opens nothing and changes nothing.
 #[must_use]
 pub fn check(source: &ConfigSource) -> Checked {
-    check_after(source, None)
+    check_by(Recorder::new(), source, None)
 }
 
-/// The same for a process that runs already and keeps what it can of `previous`.
-pub(crate) fn check_after(source: &ConfigSource, previous: Option<&Store>) -> Checked {
-    let loader = FsLoader;
+/// The same for a process that runs already, which keeps what it can of `previous`, by way of `recorder`, which may stand for
+/// a time gone by.
+pub(crate) fn check_by(
+    recorder: Recorder,
+    source: &ConfigSource,
+    previous: Option<&Store>,
+) -> Checked {
     let loaded = match source {
-        ConfigSource::File(path) => portcullis_config::load(path, &loader),
-        ConfigSource::Text { name, text } => portcullis_config::load_text(name, text, &loader),
+        ConfigSource::File(path) => portcullis_config::load(path, &recorder),
+        ConfigSource::Text { name, text } => portcullis_config::load_text(name, text, &recorder),
     };
     let mut checked = Checked {
         config: loaded.config,
@@ -88,19 +122,34 @@ pub(crate) fn check_after(source: &ConfigSource, previous: Option<&Store>) -> Ch
         sources: loaded.sources,
         diagnostics: loaded.diagnostics,
         tls: None,
+        recording: Recording::default(),
+        root: source.root().to_path_buf(),
     };
-    checked.compile(previous, &loader);
+    checked.compile(previous, &recorder);
+    checked.recording = recorder.finish();
     checked
 }
 
+/// Loads the certificates, keys and authorities of `plan` again.
+pub(crate) fn load_tls(
+    plan: &Plan,
+    previous: &Store,
+) -> (Option<Store>, Vec<Diagnostic>, Recording) {
+    let recorder = Recorder::new();
+    recorder.begin_tls();
+    let (store, findings) = Store::load(plan, Some(previous), &recorder, seconds_since_1970());
+    (store, findings, recorder.finish())
+}
+
 impl Checked {
-    fn compile(&mut self, previous: Option<&Store>, loader: &dyn Loader) {
+    fn compile(&mut self, previous: Option<&Store>, recorder: &Recorder) {
         let Some(config) = &self.config else { return };
         let (plan, findings) = compile(config, &self.sources, machine());
         self.diagnostics.extend(findings);
         let Some(plan) = plan else { return };
         self.diagnostics.extend(conflicts(&plan));
-        let (tls, findings) = Store::load(&plan, previous, loader, seconds_since_1970());
+        recorder.begin_tls();
+        let (tls, findings) = Store::load(&plan, previous, recorder, seconds_since_1970());
         self.diagnostics.extend(findings);
         self.plan = Some(plan);
         self.tls = tls;

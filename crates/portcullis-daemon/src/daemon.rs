@@ -1,20 +1,81 @@
 //! What the tasks of the control thread share: the snapshot in force, the clock, and the door to `reload`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use portcullis_proxy::{Clock, Snapshot, SnapshotCell};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::reload::Report;
+use crate::effects::Effects;
+use crate::report::Report;
+use crate::tls::Store;
 
 /// The running process, as its admin socket, probes and metrics see it. Shared between threads; nothing in it blocks.
 pub(crate) struct Daemon {
     /// Plan and live state in force. Everybody may load; only `reload` swaps.
     pub(crate) snapshots: Arc<SnapshotCell>,
+    /// The certificates in force, swapped together with the plan.
+    pub(crate) store: ArcSwap<Store>,
     /// The clock of the process.
     pub(crate) clock: Clock,
-    /// Where `reload` is asked for.
-    pub(crate) reloads: mpsc::Sender<oneshot::Sender<Arc<Report>>>,
+    /// Where the control thread is asked for something. It takes one request after the other.
+    pub(crate) requests: mpsc::Sender<Request>,
+}
+
+/// What the control thread is asked for.
+pub(crate) enum Request {
+    /// Load the configuration again.
+    Reload(Order, oneshot::Sender<Arc<Report>>),
+    /// Load the certificates of the plan in force again.
+    Renew(oneshot::Sender<Arc<Report>>),
+    /// Tell what the configuration, or that of another file, would change.
+    Plan(Option<PathBuf>, oneshot::Sender<Result<Effects, String>>),
+    /// Go back to this generation, or the one before.
+    Rollback(Option<u64>, oneshot::Sender<Arc<Report>>),
+    /// Tell what happened to the configuration, for operators and for machines.
+    Generations(oneshot::Sender<(String, Value)>),
+    /// Tell the effective configuration in force.
+    Config(oneshot::Sender<String>),
+}
+
+/// How a reload is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Order {
+    /// Who wants it.
+    pub(crate) by: Asker,
+    /// The plan that it is to carry out, by its hash, and nothing else.
+    pub(crate) plan: Option<String>,
+}
+
+/// Who asks for a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asker {
+    /// HUP.
+    Signal,
+    /// A session of the admin socket.
+    Socket,
+    /// A file that has changed.
+    Watch,
+}
+
+impl Asker {
+    /// In one word.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Socket => "socket",
+            Self::Watch => "watch",
+        }
+    }
+}
+
+impl Order {
+    /// A plain reload.
+    pub(crate) const fn by(by: Asker) -> Self {
+        Self { by, plan: None }
+    }
 }
 
 impl Daemon {
@@ -23,14 +84,44 @@ impl Daemon {
         self.snapshots.load()
     }
 
-    /// Reloads the configuration and waits for what came of it. Requests are taken one after the other.
-    pub(crate) async fn reload(&self) -> Arc<Report> {
-        let (answer, report) = oneshot::channel();
-        if self.reloads.send(answer).await.is_err() {
-            return Arc::new(Report::stopping());
-        }
-        report
-            .await
-            .unwrap_or_else(|_| Arc::new(Report::stopping()))
+    /// Reloads the configuration and waits for what came of it.
+    pub(crate) async fn reload(&self, order: Order) -> Arc<Report> {
+        let asked = self.ask(|answer| Request::Reload(order, answer)).await;
+        asked.unwrap_or_else(|| Arc::new(Report::stopping()))
+    }
+
+    /// Loads the certificates again and waits for what came of it.
+    pub(crate) async fn renew(&self) -> Arc<Report> {
+        let asked = self.ask(Request::Renew).await;
+        asked.unwrap_or_else(|| Arc::new(Report::stopping()))
+    }
+
+    /// What the configuration of the process, or of another file, would change.
+    pub(crate) async fn plan(&self, path: Option<PathBuf>) -> Result<Effects, String> {
+        let asked = self.ask(|answer| Request::Plan(path, answer)).await;
+        asked.unwrap_or_else(|| Err("the process is stopping".to_owned()))
+    }
+
+    /// Goes back to an earlier generation and waits for what came of it.
+    pub(crate) async fn roll_back(&self, to: Option<u64>) -> Arc<Report> {
+        let asked = self.ask(|answer| Request::Rollback(to, answer)).await;
+        asked.unwrap_or_else(|| Arc::new(Report::stopping()))
+    }
+
+    /// What happened to the configuration, for operators and for machines.
+    pub(crate) async fn generations(&self) -> (String, Value) {
+        self.ask(Request::Generations).await.unwrap_or_default()
+    }
+
+    /// The effective configuration in force, as `check --dump` prints it. It holds no secrets: those are never written in one.
+    pub(crate) async fn config(&self) -> String {
+        self.ask(Request::Config).await.unwrap_or_default()
+    }
+
+    /// `None` if the process is about to end.
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Option<T> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(request(answer)).await.ok()?;
+        answered.await.ok()
     }
 }

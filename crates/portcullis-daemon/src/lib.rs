@@ -8,20 +8,26 @@ mod access_log;
 mod admin;
 mod check;
 mod daemon;
+mod effects;
+mod history;
 mod lifecycle;
 mod listen;
 mod log;
 mod metrics;
 mod probe;
+mod recording;
 mod reload;
+mod report;
 mod resolve;
 mod runtime;
 pub mod small_server;
 #[cfg(test)]
 mod testing;
 mod tls;
+mod watch;
 
 pub use check::{Checked, ConfigSource, check};
+pub use effects::{Effects, compare};
 pub use lifecycle::{Exit, Options, ReadyHook, run};
 
 /// Properties that hold for any input, for the fuzz targets of `tests/fuzz`; the same run as property tests.

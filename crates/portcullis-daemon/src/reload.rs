@@ -1,95 +1,40 @@
 //! The one way into the plan of a running process. Everything that can fail is done beside what runs; then one pointer
 //! is swapped, and nothing after that can fail.
 
-use std::fmt;
+mod preview;
+mod record;
+
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use portcullis_config::{Diagnostic, Level};
-use portcullis_plan::diff::diff;
-use portcullis_plan::live::ReloadResult;
+use portcullis_plan::diff::resets;
 use portcullis_plan::plan::{AccessLog as LogPlan, Action, Plan};
 
 use crate::access_log::{AccessLog, Output};
-use crate::check::{Checked, check_after};
-use crate::lifecycle::Process;
+use crate::check::{Checked, check_by, load_tls};
+use crate::daemon::{Asker, Order};
+use crate::effects::{Side, changes, hash_of};
+use crate::lifecycle::{MadeFrom, Process};
 use crate::listen::door::{Door, Rules};
 use crate::listen::set::{Changes, Step};
 use crate::log;
+use crate::recording::{Recorder, Recording};
+use crate::report::{Reloaded, Report};
 use crate::runtime::Command;
 use crate::tls::Store;
+use crate::watch::Watched;
 
-/// What a reload came to.
-#[derive(Debug)]
-pub(crate) enum Report {
-    /// A new plan is in force.
-    Reloaded {
-        /// What is different, in operators' words.
-        changes: Vec<String>,
-        /// What was suspicious about the text.
-        warnings: String,
-        /// Client connections that stayed open.
-        kept: u32,
-    },
-    /// What runs is what the text says.
-    Unchanged,
-    /// Nothing has changed, for these reasons.
-    Rejected {
-        /// The diagnostics as operators read them.
-        reasons: String,
-    },
-}
+pub(crate) use preview::fixed_for_life;
 
-impl Report {
-    /// The answer of a process that is about to end.
-    pub(crate) fn stopping() -> Self {
-        Self::Rejected {
-            reasons: "the process is stopping".to_owned(),
-        }
-    }
-
-    /// Whether what runs is now what the text says.
-    pub(crate) const fn is_success(&self) -> bool {
-        !matches!(self, Self::Rejected { .. })
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reloaded {
-                changes,
-                warnings,
-                kept,
-            } => {
-                f.write_str(warnings)?;
-                for change in changes {
-                    writeln!(f, "{change}")?;
-                }
-                write!(
-                    f,
-                    "reloaded: {}, {} kept",
-                    counted(changes.len(), "change"),
-                    counted(*kept as usize, "connection")
-                )
-            }
-            Self::Unchanged => f.write_str("unchanged: the configuration in force says the same"),
-            Self::Rejected { reasons } => {
-                writeln!(f, "{}", reasons.trim_end())?;
-                f.write_str("rejected: everything stays as it was")
-            }
-        }
-    }
-}
-
-/// `1 request`, `3 requests`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
+/// How long the workers may take to say what is open.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Everything a swap needs, ready.
 struct Prepared {
-    plan: Plan,
+    plan: Arc<Plan>,
     store: Store,
+    made_from: MadeFrom,
     sockets: Changes,
     log: Option<Output>,
     warnings: String,
@@ -99,22 +44,60 @@ impl Process {
     /// Loads the configuration again and puts it to use if nothing is wrong with it.
     ///
     /// May be dropped while it waits: until the last step nothing has changed, and that step does not wait.
-    pub(crate) async fn reload(&mut self) -> Report {
-        self.notifier.reloading();
-        let (source, store) = (self.source.clone(), Arc::clone(&self.store));
-        let checking = tokio::task::spawn_blocking(move || check_after(&source, Some(&store)));
-        let report = match checking.await {
-            Ok(checked) => self.take_over(checked),
-            Err(error) => Report::Rejected {
-                reasons: format!("loading the configuration failed: {error}"),
-            },
+    pub(crate) async fn reload(&mut self, order: &Order) -> Report {
+        tracing::info!(by = order.by.word(), "reloading");
+        self.change(None, order, "reloaded").await
+    }
+
+    /// Goes back to what generation `to`, or the one before this, was made from.
+    pub(crate) async fn roll_back(&mut self, to: Option<u64>) -> Report {
+        let (generation, past) = match self.history.recording(to) {
+            Ok(found) => found,
+            Err(reasons) => return Report::rejected(reasons),
         };
+        tracing::warn!(generation, "rolling back");
+        let order = Order::by(Asker::Socket);
+        self.change(Some(past), &order, "rolled back").await
+    }
+
+    async fn change(
+        &mut self,
+        past: Option<Arc<Recording>>,
+        order: &Order,
+        outcome: &'static str,
+    ) -> Report {
+        let is_past = past.is_some();
+        self.notifier.reloading();
+        let begun = Instant::now();
+        let (source, store) = (self.source.clone(), self.daemon.store.load_full());
+        let checking = tokio::task::spawn_blocking(move || {
+            let recorder = past.map_or_else(Recorder::new, Recorder::of);
+            check_by(recorder, &source, Some(&store))
+        });
+        let mut report = match checking.await {
+            Ok(checked) => self.take_over(checked, order, is_past),
+            Err(error) => Report::rejected(format!("loading the configuration failed: {error}")),
+        };
+        if let Report::Reloaded(done) = &mut report {
+            done.took = begun.elapsed();
+            self.count_kept(done).await;
+        }
         self.count(&report);
+        self.write_down(&report, order.by.word(), outcome);
         self.notifier.ready(&self.status());
         report
     }
 
-    fn take_over(&mut self, mut checked: Checked) -> Report {
+    /// What stayed open. A worker that is slow to answer is not waited for: tunnels are then told as none.
+    async fn count_kept(&self, done: &mut Reloaded) {
+        let live = &self.daemon.snapshot().live;
+        done.connections = live.process.connections().open() as usize;
+        if let Ok(busy) = tokio::time::timeout(PATIENCE, self.workers.busy()).await {
+            done.tunnels = busy.tunnels;
+        }
+    }
+
+    fn take_over(&mut self, mut checked: Checked, order: &Order, is_past: bool) -> Report {
         if self.strict {
             checked.be_strict();
         }
@@ -122,36 +105,116 @@ impl Process {
             let fixed = fixed_for_life(&self.daemon.snapshot().plan, plan);
             checked.diagnostics.extend(fixed);
         }
-        let usable = checked.is_usable();
-        let text = checked.render(false);
+        let (usable, text, hash) = (checked.is_usable(), checked.render(false), checked.hash());
         let Checked {
             plan: Some(plan),
             tls: Some(store),
+            config: Some(config),
+            recording,
+            sources,
             ..
         } = checked
         else {
-            return reject(text);
+            return Report::rejected(text);
         };
         if !usable {
-            return reject(text);
+            return Report::rejected(text);
         }
+        let now = hash_of(&self.made_from.hash, &hash);
+        if let Some(wanted) = order.plan.as_ref().filter(|wanted| **wanted != now) {
+            return Report::rejected(format!(
+                "error: plan {wanted} is not what would happen now: files, or the configuration in force, have changed since; that would be plan {now}\n"
+            ));
+        }
+        let made_from = MadeFrom {
+            config: Arc::new(config),
+            hash,
+            is_past,
+            recording: Arc::new(recording),
+            sources: Arc::new(sources),
+        };
         if self.is_unchanged(&plan, &store) {
+            // Comments may have changed, or times of files.
+            self.remember(made_from, &plan);
             return Report::Unchanged;
         }
-        match self.prepare(plan, store, text) {
-            Ok(prepared) => self.swap(prepared),
-            Err(reasons) => reject(reasons),
+        match self.prepare(Arc::new(plan), store, made_from, text) {
+            Ok(prepared) => Report::Reloaded(Box::new(self.swap(prepared))),
+            Err(reasons) => Report::rejected(reasons),
         }
+    }
+
+    /// Loads the certificates, keys and authorities of the plan in force again, and puts them to use if nothing is wrong
+    /// with them. May be dropped while it waits, as [`Process::reload`].
+    pub(crate) async fn renew(&mut self) -> Report {
+        let (plan, store) = (
+            Arc::clone(&self.daemon.snapshot().plan),
+            self.daemon.store.load_full(),
+        );
+        let loading = {
+            let plan = Arc::clone(&plan);
+            tokio::task::spawn_blocking(move || load_tls(&plan, &store))
+        };
+        let report = match loading.await {
+            Ok(loaded) => self.take_certificates(plan, loaded),
+            Err(error) => Report::rejected(format!("loading certificates failed: {error}")),
+        };
+        self.count_renewal(&report);
+        self.write_down(&report, Asker::Watch.word(), "renewed");
+        report
+    }
+
+    fn take_certificates(
+        &mut self,
+        plan: Arc<Plan>,
+        (store, findings, tls): (Option<Store>, Vec<Diagnostic>, Recording),
+    ) -> Report {
+        let sources = Arc::clone(&self.made_from.sources);
+        let text = portcullis_config::render(&findings, &sources, false);
+        let usable = !findings.iter().any(Diagnostic::is_error);
+        let Some(store) = store.filter(|_| usable) else {
+            return Report::rejected(text);
+        };
+        let mut recording = Recording::clone(&self.made_from.recording);
+        recording.tls = tls.tls;
+        let made_from = MadeFrom {
+            config: Arc::clone(&self.made_from.config),
+            hash: recording.hash(self.source.root()),
+            is_past: self.made_from.is_past,
+            recording: Arc::new(recording),
+            sources,
+        };
+        if self.daemon.store.load().same_as(&store) {
+            self.remember(made_from, &plan);
+            return Report::Unchanged;
+        }
+        match self.prepare(plan, store, made_from, text) {
+            Ok(prepared) => Report::Reloaded(Box::new(self.swap(prepared))),
+            Err(reasons) => Report::rejected(reasons),
+        }
+    }
+
+    /// Remembers what the configuration in force was made from, and has it watched.
+    fn remember(&mut self, made_from: MadeFrom, plan: &Plan) {
+        self.made_from = made_from;
+        // The watching task lives as long as the process.
+        let _ = self.watched.send(self.made_from.watched(plan));
     }
 
     fn is_unchanged(&self, plan: &Plan, store: &Store) -> bool {
         let old = &self.daemon.snapshot().plan;
         old.fingerprint == plan.fingerprint
-            && self.store.same_as(store)
+            && self.daemon.store.load().same_as(store)
             && has_same_content(old, plan)
     }
 
-    fn prepare(&self, plan: Plan, store: Store, warnings: String) -> Result<Prepared, String> {
+    fn prepare(
+        &self,
+        plan: Arc<Plan>,
+        store: Store,
+        made_from: MadeFrom,
+        warnings: String,
+    ) -> Result<Prepared, String> {
         let old = &self.daemon.snapshot().plan;
         let sockets = self
             .sockets
@@ -167,6 +230,7 @@ impl Process {
         Ok(Prepared {
             plan,
             store,
+            made_from,
             sockets,
             log,
             warnings,
@@ -174,27 +238,41 @@ impl Process {
     }
 
     /// The point of no return, and the only place that swaps.
-    fn swap(&mut self, prepared: Prepared) -> Report {
+    fn swap(&mut self, prepared: Prepared) -> Reloaded {
         let Prepared {
             plan,
             store,
+            made_from,
             sockets,
             log: output,
             warnings,
         } = prepared;
-        let (plan, store, old) = (Arc::new(plan), Arc::new(store), self.daemon.snapshot());
+        let (store, old) = (Arc::new(store), self.daemon.snapshot());
         let live = Arc::new(
             old.live
                 .carry_over(&old.plan, &plan, self.daemon.clock.now()),
         );
-        let changes = self.describe(&old.plan, &plan, &store);
+        let changes = changes(
+            Side {
+                plan: &old.plan,
+                store: &self.daemon.store.load(),
+                hash: "",
+            },
+            Side {
+                plan: &plan,
+                store: &store,
+                hash: "",
+            },
+        );
+        let resets = resets(&old.plan, &plan);
         let upstream_tls = Arc::clone(store.upstream().table());
         self.daemon
             .snapshots
             .swap(Arc::clone(&plan), live, upstream_tls);
 
         let revised = self.replace_doors(&plan, &store);
-        self.store = store;
+        self.daemon.store.store(store);
+        self.remember(made_from, &plan);
         self.open_and_close(sockets);
         if revised {
             self.workers.tell(|| Command::Revise);
@@ -206,26 +284,16 @@ impl Process {
         let snapshot = self.daemon.snapshot();
         self.resolver.apply(&snapshot);
         self.probes.apply(&snapshot);
-        Report::Reloaded {
+        Reloaded {
+            from: old.generation,
+            to: snapshot.generation,
+            took: Duration::ZERO,
             changes,
+            resets,
             warnings,
-            kept: snapshot.live.process.connections().open(),
+            connections: 0,
+            tunnels: 0,
         }
-    }
-
-    fn describe(&self, old: &Plan, new: &Plan, store: &Store) -> Vec<String> {
-        let mut changes: Vec<String> = diff(old, new).iter().map(ToString::to_string).collect();
-        for listener in store.changed_from(&self.store) {
-            changes.push(format!(
-                "listener `{listener}`: certificates or rules about client certificates changed"
-            ));
-        }
-        for service in store.services_changed_from(&self.store) {
-            changes.push(format!(
-                "service `{service}`: TLS towards its servers changed; connections are made anew"
-            ));
-        }
-        changes
     }
 
     /// Gives every listener its new rules; tells whether some listener is gone, or speaks TLS under other rules, so that
@@ -277,62 +345,17 @@ impl Process {
             }
         }
     }
+}
 
-    fn count(&self, report: &Report) {
-        let snapshot = self.daemon.snapshot();
-        let result = match report {
-            Report::Reloaded {
-                changes, warnings, ..
-            } => {
-                if !warnings.is_empty() {
-                    tracing::warn!("{}", warnings.trim_end());
-                }
-                for change in changes {
-                    tracing::info!("{change}");
-                }
-                tracing::info!(changes = changes.len(), "configuration reloaded");
-                ReloadResult::Reloaded
-            }
-            Report::Unchanged => {
-                tracing::info!("configuration unchanged");
-                ReloadResult::Unchanged
-            }
-            Report::Rejected { reasons } => {
-                tracing::error!(
-                    "configuration rejected, the old one stays in force\n{}",
-                    reasons.trim_end()
-                );
-                ReloadResult::Rejected
-            }
-        };
-        let now = self.daemon.clock.wall_nanos(self.daemon.clock.now());
-        snapshot
-            .live
-            .process
-            .reloaded(result, now, snapshot.plan.fingerprint);
+impl MadeFrom {
+    /// What of it is to be watched under this plan.
+    pub(crate) fn watched(&self, plan: &Plan) -> Watched {
+        Watched {
+            recording: Arc::clone(&self.recording),
+            texts: plan.process.watch,
+            is_past: self.is_past,
+        }
     }
-}
-
-fn reject(reasons: String) -> Report {
-    Report::Rejected { reasons }
-}
-
-/// What only a new process can change, each an error that names it.
-fn fixed_for_life(old: &Plan, new: &Plan) -> Vec<Diagnostic> {
-    let (old, new) = (&old.process, &new.process);
-    [
-        ("global.threads", old.threads != new.threads),
-        ("admin.socket", old.admin_socket != new.admin_socket),
-        ("admin.http", old.admin_http != new.admin_http),
-    ]
-    .into_iter()
-    .filter(|(_, differs)| *differs)
-    .map(|(key, _)| {
-        let message = format!("`{key}` cannot change while the process runs");
-        Diagnostic::error("restart-needed", message)
-            .help("restart portcullis, or take the change back")
-    })
-    .collect()
 }
 
 /// Whether bodies read from files are the same, which the fingerprint does not cover.
@@ -365,32 +388,4 @@ fn other_log(old: &LogPlan, new: &LogPlan) -> std::io::Result<Option<Output>> {
 /// Whether a diagnostic is worth a line in the program log at start.
 pub(crate) fn is_warning(diagnostic: &Diagnostic) -> bool {
     diagnostic.level == Level::Warning
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_report_ends_with_a_line_that_sums_it_up() {
-        let report = Report::Reloaded {
-            changes: vec!["route `a` added".to_owned()],
-            warnings: String::new(),
-            kept: 2,
-        };
-        assert_eq!(
-            report.to_string(),
-            "route `a` added\nreloaded: 1 change, 2 connections kept"
-        );
-        assert!(report.is_success());
-        let rejected = Report::Rejected {
-            reasons: "error: no\n".to_owned(),
-        };
-        assert_eq!(
-            rejected.to_string(),
-            "error: no\nrejected: everything stays as it was"
-        );
-        assert!(!rejected.is_success());
-        assert!(Report::Unchanged.is_success());
-    }
 }

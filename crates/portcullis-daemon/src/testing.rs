@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use portcullis_config::FsLoader;
 use portcullis_plan::compile::{Machine, compile};
 use portcullis_plan::live::Live;
@@ -14,12 +15,12 @@ use portcullis_plan::{
     WorkerId,
 };
 use portcullis_proxy::{Clock, Snapshot, SnapshotCell};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::admin::Admin;
-use crate::daemon::Daemon;
-use crate::reload::Report;
+use crate::daemon::{Daemon, Request};
 use crate::resolve::Lookups;
+use crate::tls::Store;
 
 /// A listener, a route to a service of two servers, of which one is a Unix socket.
 pub(crate) const CONFIG: &str = "
@@ -62,16 +63,15 @@ pub(crate) fn snapshot(text: &str) -> Snapshot {
 }
 
 /// The doors of a process with this configuration, and the reloads they ask for.
-pub(crate) fn admin_and_reloads(
-    text: &str,
-) -> (Arc<Admin>, mpsc::Receiver<oneshot::Sender<Arc<Report>>>) {
+pub(crate) fn admin_and_requests(text: &str) -> (Arc<Admin>, mpsc::Receiver<Request>) {
     let Snapshot { plan, live, .. } = snapshot(text);
-    let (reloads, asked) = mpsc::channel(1);
+    let (requests, asked) = mpsc::channel(1);
     let snapshots = Arc::new(SnapshotCell::new(plan, live, Arc::default()));
     let daemon = Daemon {
         snapshots,
+        store: ArcSwap::from_pointee(Store::default()),
         clock: Clock::start(),
-        reloads,
+        requests,
     };
     (
         Admin::new(Arc::new(daemon), Arc::new(Lookups::default())),
@@ -81,7 +81,7 @@ pub(crate) fn admin_and_reloads(
 
 /// The doors of a process with this configuration.
 pub(crate) fn admin(text: &str) -> Arc<Admin> {
-    admin_and_reloads(text).0
+    admin_and_requests(text).0
 }
 
 /// Counts an exchange of 4 ms that the first server of the first route's service answered.

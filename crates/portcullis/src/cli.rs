@@ -55,6 +55,17 @@ pub(crate) enum Command {
     Proxy(ProxyArgs),
     /// Make the running process reload its configuration, and tell what came of it.
     Reload(ReloadArgs),
+    /// Tell what a changed configuration would do to the running process, before it does.
+    ///
+    /// Ends with 0 if nothing would change, 2 if something would, 3 if something is to be looked at twice: clients sent away,
+    /// state forgotten, a restart needed. The hash it prints goes to `reload --plan`.
+    Plan(PlanArgs),
+    /// Tell what happened to the configuration since the process began.
+    Generations(GenerationsArgs),
+    /// Go back to an earlier configuration, kept in memory by the running process.
+    ///
+    /// The files stay as they are: the next reload uses them again.
+    Rollback(RollbackArgs),
     /// Print the version.
     Version(VersionArgs),
     /// Print completions for a shell.
@@ -158,9 +169,52 @@ pub(crate) struct ReloadArgs {
     /// The admin socket of the running process; else the one the configuration names.
     #[arg(long, value_name = "PATH")]
     pub(crate) socket: Option<PathBuf>,
+    /// Print JSON, on standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Carry out this plan and nothing else: refused if files or the running configuration have changed since.
+    #[arg(long, value_name = "HASH")]
+    pub(crate) plan: Option<String>,
     /// Accepted for habit: a reload is always waited for.
     #[arg(long, hide = true)]
     pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The changed configuration; else the file the running process reads.
+    pub(crate) new: Option<PathBuf>,
+    /// Compare with this file instead of a running process.
+    #[arg(long, value_name = "FILE", conflicts_with = "socket")]
+    pub(crate) old: Option<PathBuf>,
+    /// The admin socket of the running process; else the one the configuration names.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerationsArgs {
+    /// The admin socket of the running process; else the one the configuration names.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON, with each change.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The generation to go back to; else the one before this.
+    pub(crate) generation: Option<u64>,
+    /// The admin socket of the running process; else the one the configuration names.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,5 +1,7 @@
 //! What each command of the runtime API does.
 
+use std::path::PathBuf;
+
 use portcullis_plan::ServerId;
 use portcullis_plan::health::HealthState;
 use portcullis_plan::live::{AdminState, ServerLive};
@@ -14,6 +16,8 @@ use super::numbers::{find_server, find_service};
 use super::reply::Reply;
 use super::session::Session;
 use super::{Admin, routes, stat, state, text, vocabulary};
+use crate::daemon::{Asker, Order};
+use crate::report::Report;
 
 /// Carries out one command for `session`.
 pub(crate) async fn execute(command: Command, session: &mut Session, admin: &Admin) -> Reply {
@@ -59,7 +63,21 @@ pub(crate) async fn execute(command: Command, session: &mut Session, admin: &Adm
         Command::SeverityOutput(marks) => severity_output(session, marks),
         Command::Lower(level) => lower(session, level),
         Command::ClearCounters { all } => clear_counters(&snapshot, all),
-        Command::Reload => reload(admin).await,
+        Command::Reload { json, plan } => {
+            let by = Asker::Socket;
+            let report = admin.daemon.reload(Order { by, plan }).await;
+            reported(&report, json)
+        }
+        Command::Plan { json, path } => plan_of(admin, json, path).await,
+        Command::Rollback { json, to } => match to.as_deref().map(str::parse).transpose() {
+            Ok(to) => reported(&*admin.daemon.roll_back(to).await, json),
+            Err(_) => Reply::error("'rollback' expects the number of a generation."),
+        },
+        Command::Generations { json } => {
+            let (text, value) = admin.daemon.generations().await;
+            answered(true, &if json { value.to_string() } else { text })
+        }
+        Command::Config => answered(true, &admin.daemon.config().await),
     }
 }
 
@@ -230,17 +248,32 @@ fn absolute(weight: Weight, live: &ServerLive) -> u32 {
     }
 }
 
+/// What came of a reload.
+fn reported(report: &Report, json: bool) -> Reply {
+    let told = if json {
+        report.json().to_string()
+    } else {
+        report.to_string()
+    };
+    answered(report.is_success(), &told)
+}
+
+async fn plan_of(admin: &Admin, json: bool, path: Option<String>) -> Reply {
+    match admin.daemon.plan(path.map(PathBuf::from)).await {
+        Ok(effects) if json => answered(true, &effects.json().to_string()),
+        Ok(effects) => answered(true, &effects.text()),
+        Err(reasons) => answered(false, &reasons),
+    }
+}
+
 /// `Success=1` or `Success=0`, a line of dashes, then what there is to say, as later versions of HAProxy answer.
-async fn reload(admin: &Admin) -> Reply {
-    let report = admin.daemon.reload().await;
-    let success = u8::from(report.is_success());
+fn answered(is_good: bool, told: &str) -> Reply {
     // An empty line would end the answer early.
-    let lines: Vec<_> = report
-        .to_string()
+    let lines: Vec<_> = told
         .lines()
         .filter(|line| !line.trim().is_empty())
-        .map(str::to_owned)
         .collect();
+    let success = u8::from(is_good);
     Reply::Dump(format!("Success={success}\n--\n{}\n", lines.join("\n")))
 }
 

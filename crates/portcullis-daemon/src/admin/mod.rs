@@ -18,6 +18,8 @@ mod state;
 mod text;
 mod vocabulary;
 
+pub(crate) use text::iso_time;
+
 use std::sync::Arc;
 
 use portcullis_plan::live::Events;

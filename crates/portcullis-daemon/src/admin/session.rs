@@ -101,8 +101,9 @@ fn announces_payload(line: &str) -> Option<&str> {
 mod tests {
     use super::super::command::SeverityOutput as Marks;
     use super::*;
-    use crate::reload::Report;
-    use crate::testing::{CONFIG, admin, admin_and_reloads, record};
+    use crate::daemon::Request;
+    use crate::report::Report;
+    use crate::testing::{CONFIG, admin, admin_and_requests, record};
 
     /// What a session of `level` answers to lines, and how it goes on after the last.
     async fn session(level: AdminLevel, lines: &[&str], admin: &Admin) -> (String, Next) {
@@ -295,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn reload_answers_yes_or_no_and_what_there_is_to_say() {
-        let (admin, mut asked) = admin_and_reloads(CONFIG);
+        let (admin, mut asked) = admin_and_requests(CONFIG);
         let reports = [
             Report::Unchanged,
             Report::Rejected {
@@ -304,7 +305,7 @@ mod tests {
         ];
         let reloading = async {
             for report in reports {
-                if let Some(answer) = asked.recv().await {
+                if let Some(Request::Reload(_, answer)) = asked.recv().await {
                     // The session waits for it.
                     let _ = answer.send(std::sync::Arc::new(report));
                 }

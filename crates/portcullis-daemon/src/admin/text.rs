@@ -89,6 +89,14 @@ pub(crate) fn log_time(millis: u64) -> String {
     )
 }
 
+/// `2026-11-20T18:05:41Z` of milliseconds since 1970.
+pub(crate) fn iso_time(millis: u64) -> String {
+    let seconds = millis / 1_000;
+    let (year, month, day) = civil(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// Year, month and day of a day since 1970-01-01, by the proleptic Gregorian calendar counted in eras of 400 years.
 fn civil(days: u64) -> (u64, u64, u64) {
     // Days are counted from 0000-03-01, so that leap days end a year.

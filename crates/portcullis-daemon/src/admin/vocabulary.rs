@@ -68,10 +68,22 @@ pub(crate) const TABLE: &[Entry] = &[
         "give up admin rights in this session",
     ),
     entry(
+        "plan",
+        "plan [json] [<file>]",
+        Operator,
+        "tell what a reload would do (<file>: admin level)",
+    ),
+    entry(
         "reload",
-        "reload",
+        "reload [json] [plan <hash>]",
         Admin,
         "load the configuration again and report",
+    ),
+    entry(
+        "rollback",
+        "rollback [json] [<generation>]",
+        Admin,
+        "go back to an earlier configuration",
     ),
     entry(
         "set server",
@@ -111,10 +123,22 @@ pub(crate) const TABLE: &[Entry] = &[
         "list the admin sockets",
     ),
     entry(
+        "show config",
+        "show config",
+        Operator,
+        "print the effective configuration",
+    ),
+    entry(
         "show errors",
         "show errors [<px>] [request|response]",
         Operator,
         "count captured protocol errors",
+    ),
+    entry(
+        "show generations",
+        "show generations [json]",
+        Operator,
+        "tell what happened to the configuration",
     ),
     entry(
         "show info",

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::signals::Signals;
 use super::{Exit, Process};
-use crate::reload::counted;
+use crate::report::counted;
 use crate::runtime::{Busy, Command};
 
 /// How often it is looked whether everything is over.

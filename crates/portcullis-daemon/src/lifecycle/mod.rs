@@ -10,20 +10,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use portcullis_config::{Config, SourceMap};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::access_log::AccessLog;
 use crate::check::ConfigSource;
-use crate::daemon::Daemon;
+use crate::daemon::{Asker, Daemon, Order, Request};
+use crate::history::History;
 use crate::listen::door::Door;
 use crate::listen::set::Sockets;
 use crate::log;
 use crate::probe::Probes;
-use crate::reload::{Report, counted};
+use crate::recording::Recording;
+use crate::report::counted;
 use crate::resolve::Resolver;
 use crate::runtime::{self, Workers};
-use crate::tls::Store;
+use crate::watch::Watched;
 use notify::Notifier;
 use signals::{Signal, Signals};
 
@@ -82,9 +86,6 @@ pub fn run(options: Options) -> Exit {
     exit
 }
 
-/// A reload somebody asked for and waits for.
-pub(crate) type ReloadRequest = oneshot::Sender<Arc<Report>>;
-
 /// Everything that a running process owns, on its control thread.
 pub(crate) struct Process {
     pub(crate) source: ConfigSource,
@@ -93,11 +94,31 @@ pub(crate) struct Process {
     pub(crate) workers: Workers,
     pub(crate) sockets: Sockets,
     pub(crate) doors: BTreeMap<Arc<str>, Arc<Door>>,
-    pub(crate) store: Arc<Store>,
     pub(crate) access_log: AccessLog,
     pub(crate) probes: Probes,
     pub(crate) resolver: Resolver,
     pub(crate) notifier: Notifier,
+    /// What the configuration in force was made from.
+    pub(crate) made_from: MadeFrom,
+    /// What happened to the configuration.
+    pub(crate) history: History,
+    /// What the watching task watches.
+    pub(crate) watched: watch::Sender<Watched>,
+    pub(crate) _watching: JoinSet<()>,
+}
+
+/// What a configuration in force was made from.
+pub(crate) struct MadeFrom {
+    /// Itself, unless nobody needs it.
+    pub(crate) config: Arc<Config>,
+    /// Names its files and their content.
+    pub(crate) hash: String,
+    /// Whether it is one of the past, which the files say no more.
+    pub(crate) is_past: bool,
+    /// Its files as they were read.
+    pub(crate) recording: Arc<Recording>,
+    /// Its text, for showing diagnostics.
+    pub(crate) sources: Arc<SourceMap>,
 }
 
 async fn control(options: Options) -> Exit {
@@ -105,8 +126,8 @@ async fn control(options: Options) -> Exit {
         tracing::error!("cannot watch for signals");
         return Exit::Failed;
     };
-    let (reloads, mut asked) = mpsc::channel(16);
-    let Some(started) = start::start(options, reloads).await else {
+    let (requests, mut asked) = mpsc::channel(16);
+    let Some(started) = start::start(options, requests).await else {
         return Exit::Failed;
     };
     let start::Started { mut process, admin } = started;
@@ -118,7 +139,7 @@ async fn control(options: Options) -> Exit {
 
 impl Process {
     /// Until a signal says to stop.
-    async fn serve(&mut self, signals: &mut Signals, asked: &mut mpsc::Receiver<ReloadRequest>) {
+    async fn serve(&mut self, signals: &mut Signals, asked: &mut mpsc::Receiver<Request>) {
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -128,9 +149,10 @@ impl Process {
                     snapshot.live.tick(&snapshot.plan, self.daemon.clock.now());
                     continue;
                 }
-                Some(request) = asked.recv() => Some(request),
+                Some(request) = asked.recv() => request,
                 signal = signals.next() => match signal {
-                    Signal::Reload => None,
+                    // Nobody waits for the answer; the log has it.
+                    Signal::Reload => Request::Reload(Order::by(Asker::Signal), oneshot::channel().0),
                     Signal::Reopen => {
                         self.access_log.reopen();
                         continue;
@@ -145,16 +167,39 @@ impl Process {
                     }
                 },
             };
-            let report = tokio::select! {
-                report = self.reload() => Arc::new(report),
+            tokio::select! {
+                () = self.answer(request) => {}
                 name = signals.stop() => {
                     tracing::info!(signal = name, "stopping, the reload is abandoned");
                     return;
                 }
-            };
-            if let Some(request) = request {
-                // Whoever asked may have left.
-                let _ = request.send(report);
+            }
+        }
+    }
+
+    /// Does what is asked for. Whoever asked may have left.
+    async fn answer(&mut self, request: Request) {
+        match request {
+            Request::Reload(order, answer) => {
+                let _ = answer.send(Arc::new(self.reload(&order).await));
+            }
+            Request::Plan(path, answer) => {
+                let _ = answer.send(self.plan(path).await);
+            }
+            Request::Rollback(to, answer) => {
+                let _ = answer.send(Arc::new(self.roll_back(to).await));
+            }
+            Request::Generations(answer) => {
+                let _ = answer.send((self.history.text(), self.history.json()));
+            }
+            Request::Config(answer) => {
+                let MadeFrom {
+                    config, sources, ..
+                } = &self.made_from;
+                let _ = answer.send(portcullis_config::dump(config, sources));
+            }
+            Request::Renew(answer) => {
+                let _ = answer.send(Arc::new(self.renew().await));
             }
         }
     }

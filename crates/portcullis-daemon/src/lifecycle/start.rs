@@ -7,19 +7,21 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use portcullis_plan::Moment;
 use portcullis_plan::live::Live;
 use portcullis_plan::plan::{AdminHttp, AdminSocket, Bind};
 use portcullis_proxy::{Clock, SnapshotCell};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::notify::Notifier;
-use super::{Options, Process, ReloadRequest};
+use super::{MadeFrom, Options, Process};
 use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::check::{Checked, check};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Request};
+use crate::history::{Entry, History};
 use crate::listen::bind::{Bound, Listening};
 use crate::listen::descriptors;
 use crate::listen::door::{Door, Rules};
@@ -46,10 +48,7 @@ pub(super) struct AdminDoors {
 }
 
 /// Starts a process; `None` after saying why not.
-pub(super) async fn start(
-    options: Options,
-    reloads: mpsc::Sender<ReloadRequest>,
-) -> Option<Started> {
+pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> Option<Started> {
     let clock = Clock::start();
     log_panics(clock);
     let descriptors = descriptors::raise_limit();
@@ -68,7 +67,10 @@ pub(super) async fn start(
         return None;
     }
     log_warnings(&checked);
-    let (Some(plan), Some(store)) = (checked.plan, checked.tls) else {
+    let hash = checked.hash();
+    let (Some(plan), Some(store), Some(config)) =
+        (checked.plan, checked.tls, checked.config.map(Arc::new))
+    else {
         return None;
     };
     log::set_level(&plan.process.log_level);
@@ -140,20 +142,34 @@ pub(super) async fn start(
         });
     let daemon = Arc::new(Daemon {
         snapshots,
+        store: ArcSwap::new(Arc::clone(&store)),
         clock,
-        reloads,
+        requests,
     });
+    let made_from = MadeFrom {
+        config,
+        hash,
+        is_past: false,
+        recording: Arc::new(checked.recording),
+        sources: Arc::new(checked.sources),
+    };
+    let (watched, watching) = watch::channel(made_from.watched(&plan));
+    let mut watcher = JoinSet::new();
+    watcher.spawn(crate::watch::run(watching, Arc::clone(&daemon)));
     let mut process = Process {
         source,
         strict,
         doors: doors.collect::<BTreeMap<_, _>>(),
         workers,
         sockets,
-        store,
         access_log,
         probes: Probes::new(clock),
         resolver: Resolver::default(),
         notifier: Notifier::from_env(),
+        history: begun(&made_from, clock),
+        made_from,
+        watched,
+        _watching: watcher,
         daemon: Arc::clone(&daemon),
     };
     let snapshot = daemon.snapshot();
@@ -164,6 +180,22 @@ pub(super) async fn start(
     let admin = serve_admin(&process, admin_socket, admin_http)?;
     announce(&process, ready);
     Some(Started { process, admin })
+}
+
+/// The history of a process that begins.
+fn begun(made_from: &MadeFrom, clock: Clock) -> History {
+    let mut history = History::default();
+    history.add(Entry {
+        generation: 1,
+        at: clock.wall_nanos(clock.now()),
+        hash: made_from.hash.clone(),
+        by: "start",
+        outcome: "started",
+        summary: String::new(),
+        changes: Vec::new(),
+    });
+    history.keep(1, &made_from.recording);
+    history
 }
 
 fn announce(process: &Process, ready: Option<super::ReadyHook>) {

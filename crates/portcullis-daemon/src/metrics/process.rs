@@ -64,6 +64,7 @@ pub(super) fn families(admin: &Admin, plan: &Plan, live: &Live) -> Vec<Family> {
         lookups(admin),
     ];
     families.extend(configuration(live));
+    families.extend(certificates(admin, live));
     families
 }
 
@@ -91,6 +92,34 @@ fn lookups(admin: &Admin) -> Family {
     lookups.count([("result", "ok")], admin.lookups.successes());
     lookups.count([("result", "failed")], admin.lookups.failures());
     lookups
+}
+
+fn certificates(admin: &Admin, live: &Live) -> [Family; 2] {
+    let mut ends = Family::gauge(
+        "portcullis_certificate_expiry_timestamp_seconds",
+        "When each certificate ends, in seconds since 1970",
+    );
+    let store = admin.daemon.store.load();
+    let mut seen = std::collections::BTreeSet::new();
+    for (kind, name, facts) in store.certificates() {
+        // One file may be named twice for different names.
+        if seen.insert((kind, name, &facts.file)) {
+            let labels = [
+                ("kind", kind),
+                ("name", &**name),
+                ("certificate", &*facts.file),
+            ];
+            ends.add(labels, facts.expires as f64);
+        }
+    }
+    let mut renewals = Family::counter(
+        "portcullis_certificate_renewals_total",
+        "Times that certificates changed without a reload, by whether they could be used",
+    );
+    renewals.count([("result", "renewed")], live.process.renewals.total());
+    let rejected = live.process.renewals_rejected.total();
+    renewals.count([("result", "rejected")], rejected);
+    [ends, renewals]
 }
 
 fn configuration(live: &Live) -> [Family; 4] {

@@ -1,5 +1,6 @@
 //! Reads a certificate with its key and says everything that is wrong with them, at the places that name the files.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error as TlsError, InconsistentKeys};
 use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 /// A certificate that can be served.
 #[derive(Debug)]
@@ -23,26 +24,79 @@ pub(crate) struct Loaded {
     pub(crate) names: Vec<Box<str>>,
     /// The bytes of both files, to notice a change.
     pub(crate) bytes: Vec<u8>,
+    /// When it ends, in seconds since 1970.
+    pub(crate) expires: i64,
 }
 
-/// Loads `certificate`; what is wrong goes to `findings`. `now` is in seconds since 1970.
+/// What validity is judged by, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dates {
+    /// Now, since 1970.
+    pub(crate) now: i64,
+    /// How long before the end there is a warning.
+    pub(crate) warning: i64,
+}
+
+/// What is told of a certificate while it is served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Facts {
+    /// Its file, as configured.
+    pub(crate) file: Box<str>,
+    /// When it ends, in seconds since 1970.
+    pub(crate) expires: i64,
+    /// Tells its bytes and those of its key from others.
+    pub(crate) digest: u64,
+}
+
+impl Facts {
+    /// What there is to tell of `certificate`.
+    pub(crate) fn of(certificate: &Certificate, loaded: &Loaded) -> Self {
+        let mut hasher = DefaultHasher::new();
+        loaded.bytes.hash(&mut hasher);
+        Self {
+            file: certificate.cert.display().to_string().into(),
+            expires: loaded.expires,
+            digest: hasher.finish(),
+        }
+    }
+
+    /// `2027-03-01`, the day it ends.
+    pub(crate) fn until(&self) -> String {
+        day(self.expires)
+    }
+}
+
+/// The day of a moment in seconds since 1970, UTC.
+fn day(seconds: i64) -> String {
+    match ASN1Time::from_timestamp(seconds) {
+        Ok(time) => {
+            let date = time.to_datetime();
+            let month = u8::from(date.month());
+            format!("{:04}-{month:02}-{:02}", date.year(), date.day())
+        }
+        Err(_) => format!("{seconds} s"),
+    }
+}
+
+/// Loads `certificate`; what is wrong goes to `findings`. Those that expire soon are warned of.
 pub(crate) fn load(
     certificate: &Certificate,
     provider: &CryptoProvider,
     loader: &dyn Loader,
-    now: i64,
+    dates: Dates,
     findings: &mut Vec<Diagnostic>,
 ) -> Option<Loaded> {
     // Both files are read whatever becomes of the first: all findings at once.
     let chain = read_chain(&certificate.cert, certificate.cert_span, loader, findings);
     let key = read_key(&certificate.key, certificate.key_span, loader, findings);
     let (chain, cert_bytes) = chain?;
-    let names = inspect(certificate, chain.first()?, now, findings);
+    let (names, expires) = inspect(certificate, chain.first()?, dates, findings).unzip();
     let (key, key_bytes) = key?;
     let key = join(certificate, chain, key, provider, findings)?;
     Some(Loaded {
         key: Arc::new(key),
         names: names?,
+        expires: expires?,
         bytes: [cert_bytes, key_bytes].concat(),
     })
 }
@@ -158,13 +212,13 @@ fn join(
     None
 }
 
-/// The names to serve under, after looking at validity and names of the leaf.
+/// The names to serve under and the end, after looking at validity and names of the leaf.
 fn inspect(
     certificate: &Certificate,
     leaf: &CertificateDer<'_>,
-    now: i64,
+    dates: Dates,
     findings: &mut Vec<Diagnostic>,
-) -> Option<Vec<Box<str>>> {
+) -> Option<(Vec<Box<str>>, i64)> {
     let file = certificate.cert.display();
     let Ok((_, parsed)) = X509Certificate::from_der(leaf) else {
         let message = format!("the first certificate in `{file}` is malformed");
@@ -173,10 +227,11 @@ fn inspect(
         );
         return None;
     };
-    check_validity(certificate, &parsed, now, findings);
+    check_validity(certificate, &parsed, dates, findings);
+    let expires = parsed.validity().not_after.timestamp();
     let own = own_names(&parsed);
     if certificate.names.is_empty() {
-        return Some(own);
+        return Some((own, expires));
     }
     for name in certificate.names.iter().filter(|name| !covered(name, &own)) {
         let message =
@@ -195,34 +250,40 @@ fn inspect(
                 .help(help),
         );
     }
-    Some(
-        certificate
-            .names
-            .iter()
-            .map(|name| name.to_ascii_lowercase().into())
-            .collect(),
-    )
+    let names = certificate.names.iter();
+    let names = names.map(|name| name.to_ascii_lowercase().into()).collect();
+    Some((names, expires))
 }
 
 fn check_validity(
     certificate: &Certificate,
     parsed: &X509Certificate<'_>,
-    now: i64,
+    dates: Dates,
     findings: &mut Vec<Diagnostic>,
 ) {
     let file = certificate.cert.display();
     let validity = parsed.validity();
-    let (code, message) = if now > validity.not_after.timestamp() {
+    let left = validity.not_after.timestamp().saturating_sub(dates.now);
+    let (code, message) = if left < 0 {
         (
             "certificate-expired",
             format!("certificate `{file}` expired on {}", validity.not_after),
         )
-    } else if now < validity.not_before.timestamp() {
+    } else if dates.now < validity.not_before.timestamp() {
         (
             "certificate-not-yet-valid",
             format!(
                 "certificate `{file}` is not valid before {}",
                 validity.not_before
+            ),
+        )
+    } else if left < dates.warning {
+        (
+            "certificate-expires-soon",
+            format!(
+                "certificate `{file}` expires on {}, in {} days",
+                validity.not_after,
+                left / 86_400
             ),
         )
     } else {

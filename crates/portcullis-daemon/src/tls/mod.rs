@@ -13,11 +13,11 @@ mod testing;
 mod unverified;
 mod upstream;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use portcullis_config::{Diagnostic, Loader};
+use portcullis_config::{Diagnostic, Level, Loader};
 use portcullis_plan::domains::AuthMark;
 use portcullis_plan::plan::{Certificate, Listener, Plan, Tls};
 use rustls::crypto::CryptoProvider;
@@ -26,7 +26,8 @@ use rustls::server::{
 };
 use rustls::{ServerConfig, SignatureScheme};
 
-use certificate::Loaded;
+pub(crate) use certificate::Facts;
+use certificate::{Dates, Loaded};
 use client_auth::Rule;
 use names::{Entry, NameMap};
 pub(crate) use upstream::UpstreamStore;
@@ -46,6 +47,7 @@ pub(crate) struct Store {
 pub(crate) struct ListenerTls {
     names: Arc<NameMap>,
     policies: Box<[Policy]>,
+    certificates: Box<[Facts]>,
     fingerprint: u64,
 }
 
@@ -97,6 +99,11 @@ impl Store {
         now: i64,
     ) -> (Option<Self>, Vec<Diagnostic>) {
         let provider = provider();
+        let warning = plan.process.certificate_warning.as_secs();
+        let dates = Dates {
+            now,
+            warning: i64::try_from(warning).unwrap_or(i64::MAX),
+        };
         let mut findings = Vec::new();
         let mut listeners = BTreeMap::new();
         for listener in &plan.listeners {
@@ -107,7 +114,7 @@ impl Store {
                 tls,
                 provider: &provider,
                 loader,
-                now,
+                dates,
                 findings: &mut findings,
             };
             if let Some(loaded) = building.build(previous) {
@@ -119,15 +126,38 @@ impl Store {
             previous.map(|store| &store.upstream),
             &provider,
             loader,
-            now,
+            dates,
             &mut findings,
         );
-        let usable = !findings.iter().any(Diagnostic::is_error);
-        let store = usable.then_some(Self {
+        let store = Self {
             listeners,
             upstream,
-        });
-        (store, findings)
+        };
+        if let Some(previous) = previous {
+            store.refuse_expired(previous, now, &mut findings);
+        }
+        let usable = !findings.iter().any(Diagnostic::is_error);
+        (usable.then_some(store), findings)
+    }
+
+    /// A process that runs does not take a certificate that has expired already: whatever it would replace is better.
+    /// One that has expired while it was served goes on, or nothing else could be changed.
+    fn refuse_expired(&self, previous: &Self, now: i64, findings: &mut [Diagnostic]) {
+        let served: BTreeSet<u64> = previous
+            .certificates()
+            .map(|(_, _, facts)| facts.digest)
+            .collect();
+        let refused: Vec<String> = self
+            .certificates()
+            .filter(|(_, _, facts)| facts.expires < now && !served.contains(&facts.digest))
+            .map(|(_, _, facts)| format!("`{}`", facts.file))
+            .collect();
+        for finding in findings {
+            let is_about = |file: &String| finding.message.contains(file.as_str());
+            if finding.code == "certificate-expired" && refused.iter().any(is_about) {
+                finding.level = Level::Error;
+            }
+        }
     }
 
     /// TLS of the listener with this name.
@@ -152,23 +182,43 @@ impl Store {
         &self.upstream
     }
 
-    /// Names of services whose authorities or certificates, by the bytes of their files, differ from the other store's.
-    pub(crate) fn services_changed_from(&self, other: &Self) -> Vec<Arc<str>> {
-        self.upstream.changed_from(&other.upstream)
+    /// Every certificate: what has it, whose it is, and what there is to tell.
+    pub(crate) fn certificates(&self) -> impl Iterator<Item = (&'static str, &Arc<str>, &Facts)> {
+        let listeners = self.listeners.iter().flat_map(|(name, tls)| {
+            let certificates = tls.certificates.iter();
+            certificates.map(move |facts| ("listener", name, facts))
+        });
+        let services = self.upstream.identities();
+        listeners.chain(services.map(|(name, facts)| ("service", name, facts)))
     }
 
-    /// Names of listeners whose certificates or rules differ from the other store's.
-    pub(crate) fn changed_from(&self, other: &Self) -> Vec<Arc<str>> {
-        let changed = |(name, tls): &(&Arc<str>, &Arc<ListenerTls>)| {
-            other
-                .listener(name)
-                .is_some_and(|old| old.fingerprint != tls.fingerprint)
-        };
-        self.listeners
-            .iter()
-            .filter(changed)
-            .map(|(name, _)| Arc::clone(name))
-            .collect()
+    /// What differs from the other store by the content of files, in words: each object once.
+    pub(crate) fn changes_from(&self, other: &Self) -> Vec<String> {
+        let mut objects = Vec::new();
+        for (name, tls) in &self.listeners {
+            let Some(old) = other.listener(name) else {
+                continue;
+            };
+            let renewed = tls.certificates.iter().filter(|new| {
+                let before = old.certificates.iter().find(|old| old.file == new.file);
+                before.is_some_and(|old| old.digest != new.digest)
+            });
+            objects.extend(renewed.map(|new| {
+                let until = new.until();
+                format!(
+                    "certificate `{}` of listener `{name}` (until {until})",
+                    new.file
+                )
+            }));
+            if !tls.same_rules(old) && tls.policies.len() == old.policies.len() {
+                objects.push(format!(
+                    "rules about client certificates of listener `{name}`"
+                ));
+            }
+        }
+        let services = self.upstream.changed_from(&other.upstream).into_iter();
+        objects.extend(services.map(|name| format!("trust of service `{name}`")));
+        objects
     }
 }
 
@@ -215,7 +265,7 @@ struct Building<'a> {
     tls: &'a Tls,
     provider: &'a Arc<CryptoProvider>,
     loader: &'a dyn Loader,
-    now: i64,
+    dates: Dates,
     findings: &'a mut Vec<Diagnostic>,
 }
 
@@ -230,7 +280,7 @@ impl Building<'_> {
                     certificate,
                     self.provider,
                     self.loader,
-                    self.now,
+                    self.dates,
                     self.findings,
                 );
                 (certificate, loaded)
@@ -251,9 +301,13 @@ impl Building<'_> {
             .collect();
         let policies = policies.into_iter().collect::<Option<Box<[Policy]>>>()?;
         let fingerprint = self.fingerprint(&certificates, &policies);
+        let facts = certificates
+            .iter()
+            .filter_map(|(certificate, loaded)| Some(Facts::of(certificate, loaded.as_ref()?)));
         Some(ListenerTls {
             names,
             policies,
+            certificates: facts.collect(),
             fingerprint,
         })
     }

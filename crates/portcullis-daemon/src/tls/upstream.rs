@@ -14,7 +14,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::certificate;
+use super::certificate::{self, Dates, Facts};
 use super::client_auth::authorities;
 use super::unverified::Unverified;
 
@@ -29,6 +29,8 @@ pub(crate) struct UpstreamStore {
 struct Kept {
     content: Content,
     tls: Arc<ServiceTls>,
+    /// The certificate shown to servers.
+    identity: Option<Facts>,
 }
 
 /// Everything that makes connections what they are: the bytes of files, not their names. Connections and sessions
@@ -60,13 +62,13 @@ impl UpstreamStore {
         previous: Option<&Self>,
         provider: &Arc<CryptoProvider>,
         loader: &dyn Loader,
-        now: i64,
+        dates: Dates,
         findings: &mut Vec<Diagnostic>,
     ) -> Self {
         let mut building = Building {
             provider,
             loader,
-            now,
+            dates,
             findings,
             system: None,
         };
@@ -103,6 +105,12 @@ impl UpstreamStore {
         contents(self) == contents(other)
     }
 
+    /// Service and certificate, of all that show one to their servers.
+    pub(super) fn identities(&self) -> impl Iterator<Item = (&Arc<str>, &Facts)> {
+        let services = self.services.iter();
+        services.filter_map(|(name, kept)| Some((name, kept.identity.as_ref()?)))
+    }
+
     /// Names of services whose files say something else than before.
     pub(super) fn changed_from(&self, other: &Self) -> Vec<Arc<str>> {
         let changed = |(name, kept): &(&Arc<str>, &Kept)| {
@@ -117,7 +125,7 @@ impl UpstreamStore {
 struct Building<'a> {
     provider: &'a Arc<CryptoProvider>,
     loader: &'a dyn Loader,
-    now: i64,
+    dates: Dates,
     findings: &'a mut Vec<Diagnostic>,
     /// Read once for all services.
     system: Option<Arc<Vec<CertificateDer<'static>>>>,
@@ -138,6 +146,10 @@ impl Building<'_> {
             None => None,
         };
         let verifier = self.verifier(wish, &authorities)?;
+        let facts = wish.identity.as_ref().zip(identity.as_ref());
+        let facts = facts.map(|((cert, key), loaded)| {
+            Facts::of(&named(wish, cert.clone(), key.clone()), loaded)
+        });
         let content = Content {
             authorities,
             identity: identity.as_ref().map(|loaded| loaded.bytes.clone()),
@@ -147,11 +159,19 @@ impl Building<'_> {
         };
         if let Some(kept) = previous.filter(|kept| kept.content == content) {
             let tls = Arc::clone(&kept.tls);
-            return Some(Kept { content, tls });
+            return Some(Kept {
+                content,
+                tls,
+                identity: facts,
+            });
         }
         let config = self.config(service, wish, verifier, identity.map(|loaded| loaded.key))?;
         let tls = Arc::new(ServiceTls::new(config, name));
-        Some(Kept { content, tls })
+        Some(Kept {
+            content,
+            tls,
+            identity: facts,
+        })
     }
 
     fn authorities(&mut self, service: &Service, wish: &Wish) -> Option<Authorities> {
@@ -193,20 +213,11 @@ impl Building<'_> {
         cert: std::path::PathBuf,
         key: std::path::PathBuf,
     ) -> Option<certificate::Loaded> {
-        let certificate = Certificate {
-            cert,
-            key,
-            names: Box::default(),
-            policy: TlsPolicyId::new(0),
-            place: Arc::clone(&wish.place),
-            cert_span: wish.spans.cert,
-            key_span: wish.spans.key,
-        };
         certificate::load(
-            &certificate,
+            &named(wish, cert, key),
             self.provider,
             self.loader,
-            self.now,
+            self.dates,
             self.findings,
         )
     }
@@ -299,5 +310,18 @@ impl Building<'_> {
         let names = service.protocols.names().iter();
         config.alpn_protocols = names.map(|name| name.as_bytes().to_vec()).collect();
         Some(config)
+    }
+}
+
+/// The certificate that servers are shown, as a listener's would be written.
+fn named(wish: &Wish, cert: std::path::PathBuf, key: std::path::PathBuf) -> Certificate {
+    Certificate {
+        cert,
+        key,
+        names: Box::default(),
+        policy: TlsPolicyId::new(0),
+        place: Arc::clone(&wish.place),
+        cert_span: wish.spans.cert,
+        key_span: wish.spans.key,
     }
 }

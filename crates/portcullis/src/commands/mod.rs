@@ -1,11 +1,14 @@
 //! One file for each command; each turns arguments into one call and its result into output and an exit code.
 
+mod asking;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod generations;
 pub(crate) mod man;
+pub(crate) mod plan;
 pub(crate) mod proxy;
 pub(crate) mod reload;
 pub(crate) mod run;

@@ -56,7 +56,33 @@ pub(crate) enum Command {
         all: bool,
     },
     /// Load the configuration again.
-    Reload,
+    Reload {
+        /// Answer in JSON.
+        json: bool,
+        /// The plan that it is to carry out.
+        plan: Option<String>,
+    },
+    /// Tell what the configuration, or that of a file, would change.
+    Plan {
+        /// Answer in JSON.
+        json: bool,
+        /// Another file than that of the process.
+        path: Option<String>,
+    },
+    /// Go back to a generation, or the one before.
+    Rollback {
+        /// Answer in JSON.
+        json: bool,
+        /// Its number as typed.
+        to: Option<String>,
+    },
+    /// What happened to the configuration.
+    Generations {
+        /// Answer in JSON.
+        json: bool,
+    },
+    /// The effective configuration.
+    Config,
     /// None of the above; the words as typed.
     Unknown(String),
 }
@@ -171,10 +197,16 @@ impl Command {
     #[must_use]
     pub(crate) fn level(&self) -> AdminLevel {
         match self {
-            Self::Server(..) | Self::Reload | Self::ClearCounters { all: true } => {
-                AdminLevel::Admin
-            }
-            Self::Errors(_) | Self::ClearCounters { all: false } => AdminLevel::Operator,
+            Self::Server(..)
+            | Self::Reload { .. }
+            | Self::Rollback { .. }
+            | Self::Plan { path: Some(_), .. }
+            | Self::ClearCounters { all: true } => AdminLevel::Admin,
+            Self::Plan { path: None, .. }
+            | Self::Generations { .. }
+            | Self::Config
+            | Self::Errors(_)
+            | Self::ClearCounters { all: false } => AdminLevel::Operator,
             _ => AdminLevel::User,
         }
     }

@@ -58,9 +58,32 @@ pub(crate) fn parse(words: &[String]) -> Command {
         },
         ["operator", ..] => Command::Lower(AdminLevel::Operator),
         ["user", ..] => Command::Lower(AdminLevel::User),
-        ["reload", ..] => Command::Reload,
+        ["reload", rest @ ..] => Command::Reload {
+            json: rest.contains(&"json"),
+            plan: after(rest, "plan"),
+        },
+        ["plan", rest @ ..] => Command::Plan {
+            json: rest.first() == Some(&"json"),
+            path: argument(rest),
+        },
+        ["rollback", rest @ ..] => Command::Rollback {
+            json: rest.first() == Some(&"json"),
+            to: argument(rest),
+        },
         _ => unknown(&spelled),
     }
+}
+
+/// The word after `name`.
+fn after(words: &[&str], name: &str) -> Option<String> {
+    let at = words.iter().position(|word| *word == name)?;
+    Some((*words.get(at + 1).unwrap_or(&"")).to_owned())
+}
+
+/// The first word that is not the form of the answer.
+fn argument(words: &[&str]) -> Option<String> {
+    let rest = words.strip_prefix(&["json"]).unwrap_or(words);
+    rest.first().map(|word| (*word).to_owned())
 }
 
 fn unknown(words: &[&str]) -> Command {
@@ -77,6 +100,10 @@ fn parse_show(words: &[&str]) -> Option<Command> {
         ["backend", ..] => Command::Backends,
         ["errors", rest @ ..] => Command::Errors(named(rest)),
         ["routes", ..] => Command::Routes,
+        ["generations", rest @ ..] => Command::Generations {
+            json: rest.contains(&"json"),
+        },
+        ["config", ..] => Command::Config,
         ["cli", "level", ..] => Command::CliLevel,
         ["cli", "sockets", ..] => Command::CliSockets,
         _ => return None,
