@@ -11,6 +11,7 @@ mod admin;
 mod answers;
 mod balance;
 mod bodies;
+mod broken_reload;
 mod changing;
 mod command;
 mod demo;
