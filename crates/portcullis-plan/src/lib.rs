@@ -22,6 +22,7 @@ pub mod fault;
 #[cfg(test)]
 mod fixture;
 pub mod forwarded;
+pub mod guard;
 pub mod headers;
 pub mod health;
 mod ids;

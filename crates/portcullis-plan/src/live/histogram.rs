@@ -84,6 +84,36 @@ impl HistogramTotals {
         self.sum_nanos as f64 / 1e9
     }
 
+    /// What was counted after `earlier` was read.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut left = self.clone();
+        for (count, before) in left.buckets.iter_mut().zip(&earlier.buckets) {
+            *count = count.saturating_sub(*before);
+        }
+        left.sum_nanos = left.sum_nanos.wrapping_sub(earlier.sum_nanos);
+        left
+    }
+
+    /// Seconds within which this share of the durations lies, those of a bucket taken to be spread evenly. Zero without
+    /// any; the last bound for what is above it.
+    #[must_use]
+    pub fn within(&self, share: f64) -> f64 {
+        let wanted = self.count() as f64 * share;
+        let (mut below, mut from) = (0.0, 0.0);
+        if wanted <= 0.0 {
+            return 0.0;
+        }
+        for (count, bound) in self.buckets.iter().zip(BOUNDS) {
+            let count = *count as f64;
+            if below + count >= wanted {
+                return from + (bound - from) * (wanted - below) / count;
+            }
+            (below, from) = (below + count, bound);
+        }
+        from
+    }
+
     /// Adds another histogram to this one.
     pub fn merge(&mut self, other: &Self) {
         for (sum, more) in self.buckets.iter_mut().zip(&other.buckets) {
@@ -95,6 +125,8 @@ impl HistogramTotals {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::float_cmp, clippy::indexing_slicing, reason = "tests")]
+
     use super::*;
 
     fn bucket_of(duration: Duration) -> Option<usize> {
@@ -112,6 +144,19 @@ mod tests {
         assert_eq!(bucket_of(Duration::from_nanos(1_000_001)), Some(1));
         assert_eq!(bucket_of(Duration::from_secs(10)), Some(14));
         assert_eq!(bucket_of(Duration::from_secs(11)), Some(15));
+    }
+
+    #[test]
+    fn a_share_of_durations_lies_within_a_time() {
+        let mut totals = HistogramTotals::default();
+        assert_eq!(totals.within(0.9), 0.0);
+        totals.buckets[1] = 10;
+        assert!((totals.within(0.5) - 0.003).abs() < 1e-9);
+        totals.buckets[15] = 90;
+        assert_eq!(totals.within(0.5), 10.0, "longer is not told apart");
+        let earlier = totals.clone();
+        totals.buckets[1] += 4;
+        assert_eq!(totals.since(&earlier).count(), 4);
     }
 
     #[test]
