@@ -18,6 +18,7 @@ mod demo;
 mod examples;
 mod forward;
 mod forwarded;
+mod guard;
 mod health;
 mod http2;
 mod http2_limits;

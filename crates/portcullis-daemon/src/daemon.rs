@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use portcullis_plan::guard::Worse;
 use portcullis_proxy::{Clock, Snapshot, SnapshotCell};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::effects::Effects;
+use crate::reload::Guard;
 use crate::report::Report;
 use crate::tls::Store;
 
@@ -38,6 +40,8 @@ pub(crate) enum Request {
     Generations(oneshot::Sender<(String, Value)>),
     /// Tell the effective configuration in force.
     Config(oneshot::Sender<String>),
+    /// Conclude the probation of the last reload, with what got worse. Asked by nobody but the control thread itself.
+    Conclude(Vec<Worse>),
 }
 
 /// How a reload is asked for.
@@ -47,6 +51,8 @@ pub(crate) struct Order {
     pub(crate) by: Asker,
     /// The plan that it is to carry out, by its hash, and nothing else.
     pub(crate) plan: Option<String>,
+    /// Whether it is to prove itself, and how.
+    pub(crate) guard: Option<Guard>,
 }
 
 /// Who asks for a reload.
@@ -58,6 +64,8 @@ pub(crate) enum Asker {
     Socket,
     /// A file that has changed.
     Watch,
+    /// The guard of the reload before.
+    Guard,
 }
 
 impl Asker {
@@ -67,6 +75,7 @@ impl Asker {
             Self::Signal => "signal",
             Self::Socket => "socket",
             Self::Watch => "watch",
+            Self::Guard => "guard",
         }
     }
 }
@@ -74,7 +83,11 @@ impl Asker {
 impl Order {
     /// A plain reload.
     pub(crate) const fn by(by: Asker) -> Self {
-        Self { by, plan: None }
+        Self {
+            by,
+            plan: None,
+            guard: None,
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Entry {
     pub(crate) at: u64,
     /// Names the files of the generation.
     pub(crate) hash: String,
-    /// Who asked: `start`, `signal`, `socket`, `watch`.
+    /// Who asked: `start`, `signal`, `socket`, `watch`, `guard`.
     pub(crate) by: &'static str,
     /// What came of it: `started`, `reloaded`, `renewed`, `rolled back`, `rejected`.
     pub(crate) outcome: &'static str,
@@ -64,6 +64,12 @@ impl Entry {
                     .map(|reset| format!("starts anew: {reset}"));
                 let summary = summary(&done.changes);
                 (outcome, summary, changes.chain(resets).collect::<Vec<_>>())
+            }
+            Report::WentBack(back) => {
+                let changes = back.back.changes.iter().map(ToString::to_string);
+                let evidence = back.evidence.iter().map(|what| format!("worse: {what}"));
+                let summary = back.evidence.join("; ");
+                (outcome, summary, evidence.chain(changes).collect())
             }
             Report::Rejected { reasons } => {
                 let first = reasons.lines().next().unwrap_or_default().to_owned();

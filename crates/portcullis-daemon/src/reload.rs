@@ -1,13 +1,16 @@
 //! The one way into the plan of a running process. Everything that can fail is done beside what runs; then one pointer
 //! is swapped, and nothing after that can fail.
 
+mod guard;
 mod preview;
 mod record;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use portcullis_config::{Diagnostic, Level};
+use portcullis_plan::Live;
 use portcullis_plan::diff::resets;
 use portcullis_plan::plan::{AccessLog as LogPlan, Action, Plan};
 
@@ -25,6 +28,7 @@ use crate::runtime::Command;
 use crate::tls::Store;
 use crate::watch::Watched;
 
+pub(crate) use guard::{Guard, Probation};
 pub(crate) use preview::fixed_for_life;
 
 /// How long the workers may take to say what is open.
@@ -33,7 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Everything a swap needs, ready.
 struct Prepared {
     plan: Arc<Plan>,
-    store: Store,
+    store: Arc<Store>,
     made_from: MadeFrom,
     sockets: Changes,
     log: Option<Output>,
@@ -79,6 +83,7 @@ impl Process {
             Err(error) => Report::rejected(format!("loading the configuration failed: {error}")),
         };
         if let Report::Reloaded(done) = &mut report {
+            self.end_probation();
             done.took = begun.elapsed();
             self.count_kept(done).await;
         }
@@ -138,8 +143,8 @@ impl Process {
             self.remember(made_from, &plan);
             return Report::Unchanged;
         }
-        match self.prepare(Arc::new(plan), store, made_from, text) {
-            Ok(prepared) => Report::Reloaded(Box::new(self.swap(prepared))),
+        match self.prepare(Arc::new(plan), Arc::new(store), made_from, text) {
+            Ok(prepared) => Report::Reloaded(Box::new(self.swap(prepared, None))),
             Err(reasons) => Report::rejected(reasons),
         }
     }
@@ -169,27 +174,18 @@ impl Process {
         plan: Arc<Plan>,
         (store, findings, tls): (Option<Store>, Vec<Diagnostic>, Recording),
     ) -> Report {
-        let sources = Arc::clone(&self.made_from.sources);
-        let text = portcullis_config::render(&findings, &sources, false);
+        let text = portcullis_config::render(&findings, &self.made_from.sources, false);
         let usable = !findings.iter().any(Diagnostic::is_error);
         let Some(store) = store.filter(|_| usable) else {
             return Report::rejected(text);
         };
-        let mut recording = Recording::clone(&self.made_from.recording);
-        recording.tls = tls.tls;
-        let made_from = MadeFrom {
-            config: Arc::clone(&self.made_from.config),
-            hash: recording.hash(self.source.root()),
-            is_past: self.made_from.is_past,
-            recording: Arc::new(recording),
-            sources,
-        };
+        let made_from = self.made_from.with_certificates(tls, self.source.root());
         if self.daemon.store.load().same_as(&store) {
             self.remember(made_from, &plan);
             return Report::Unchanged;
         }
-        match self.prepare(plan, store, made_from, text) {
-            Ok(prepared) => Report::Reloaded(Box::new(self.swap(prepared))),
+        match self.prepare(plan, Arc::new(store), made_from, text) {
+            Ok(prepared) => Report::Reloaded(Box::new(self.swap(prepared, None))),
             Err(reasons) => Report::rejected(reasons),
         }
     }
@@ -211,7 +207,7 @@ impl Process {
     fn prepare(
         &self,
         plan: Arc<Plan>,
-        store: Store,
+        store: Arc<Store>,
         made_from: MadeFrom,
         warnings: String,
     ) -> Result<Prepared, String> {
@@ -237,8 +233,9 @@ impl Process {
         })
     }
 
-    /// The point of no return, and the only place that swaps.
-    fn swap(&mut self, prepared: Prepared) -> Reloaded {
+    /// The point of no return, and the only place that swaps. What was observed goes on from what is in force, or from
+    /// `warm`: a plan that was in force before, and what lay beside it.
+    fn swap(&mut self, prepared: Prepared, warm: Option<(Arc<Plan>, Arc<Live>)>) -> Reloaded {
         let Prepared {
             plan,
             store,
@@ -247,11 +244,10 @@ impl Process {
             log: output,
             warnings,
         } = prepared;
-        let (store, old) = (Arc::new(store), self.daemon.snapshot());
-        let live = Arc::new(
-            old.live
-                .carry_over(&old.plan, &plan, self.daemon.clock.now()),
-        );
+        let old = self.daemon.snapshot();
+        let (before, observed) =
+            warm.unwrap_or_else(|| (Arc::clone(&old.plan), Arc::clone(&old.live)));
+        let live = observed.carry_over(&before, &plan, self.daemon.clock.now());
         let changes = changes(
             Side {
                 plan: &old.plan,
@@ -268,7 +264,7 @@ impl Process {
         let upstream_tls = Arc::clone(store.upstream().table());
         self.daemon
             .snapshots
-            .swap(Arc::clone(&plan), live, upstream_tls);
+            .swap(Arc::clone(&plan), Arc::new(live), upstream_tls);
 
         let revised = self.replace_doors(&plan, &store);
         self.daemon.store.store(store);
@@ -293,6 +289,7 @@ impl Process {
             warnings,
             connections: 0,
             tunnels: 0,
+            guarded: None,
         }
     }
 
@@ -348,6 +345,17 @@ impl Process {
 }
 
 impl MadeFrom {
+    /// The same with the certificates that `tls` has read, for the configuration in the file `root`.
+    pub(crate) fn with_certificates(&self, tls: Recording, root: &Path) -> Self {
+        let mut recording = Recording::clone(&self.recording);
+        recording.tls = tls.tls;
+        Self {
+            hash: recording.hash(root),
+            recording: Arc::new(recording),
+            ..self.clone()
+        }
+    }
+
     /// What of it is to be watched under this plan.
     pub(crate) fn watched(&self, plan: &Plan) -> Watched {
         Watched {

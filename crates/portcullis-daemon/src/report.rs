@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 pub(crate) enum Report {
     /// A new plan is in force.
     Reloaded(Box<Reloaded>),
+    /// It made things worse, and the generation before is in force again.
+    WentBack(Box<WentBack>),
     /// What runs is what the text says.
     Unchanged,
     /// Nothing has changed, for these reasons.
@@ -39,6 +41,30 @@ pub(crate) struct Reloaded {
     pub(crate) connections: usize,
     /// Tunnels that stayed open.
     pub(crate) tunnels: usize,
+    /// What came of guarding it, if it was.
+    pub(crate) guarded: Option<Guarded>,
+}
+
+/// What came of a reload that was guarded and stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guarded {
+    /// Nothing got worse for so long.
+    Passed(Duration),
+    /// Another change took its place before the time was over.
+    Replaced,
+}
+
+/// A guarded reload that was taken back.
+#[derive(Debug)]
+pub(crate) struct WentBack {
+    /// The generation whose configuration is in force again.
+    pub(crate) to: u64,
+    /// How long the change was in force.
+    pub(crate) lasted: Duration,
+    /// What got worse.
+    pub(crate) evidence: Vec<String>,
+    /// The way back.
+    pub(crate) back: Reloaded,
 }
 
 impl Report {
@@ -56,13 +82,14 @@ impl Report {
 
     /// Whether what runs is now what the text says.
     pub(crate) const fn is_success(&self) -> bool {
-        !matches!(self, Self::Rejected { .. })
+        matches!(self, Self::Reloaded(_) | Self::Unchanged)
     }
 
     /// The same for machines.
     pub(crate) fn json(&self) -> Value {
         match self {
             Self::Reloaded(done) => done.json(),
+            Self::WentBack(back) => back.json(),
             Self::Unchanged => json!({ "result": "unchanged" }),
             Self::Rejected { reasons } => {
                 json!({ "result": "rejected", "reasons": reasons.trim_end() })
@@ -87,6 +114,7 @@ impl Reloaded {
             "kept": { "connections": self.connections, "websockets": self.tunnels },
             "reset": resets,
             "warnings": self.warnings.trim_end(),
+            "guard": self.guarded.map(Guarded::word),
         })
     }
 
@@ -147,14 +175,72 @@ impl fmt::Display for Report {
                 for change in &done.changes {
                     writeln!(f, "{change}")?;
                 }
-                f.write_str(&done.line())
+                f.write_str(&done.line())?;
+                match done.guarded {
+                    Some(guarded) => write!(f, "\n{guarded}"),
+                    None => Ok(()),
+                }
             }
+            Self::WentBack(back) => back.fmt(f),
             Self::Unchanged => f.write_str("unchanged: the configuration in force says the same"),
             Self::Rejected { reasons } => {
                 writeln!(f, "{}", reasons.trim_end())?;
                 f.write_str("rejected: everything stays as it was")
             }
         }
+    }
+}
+
+impl Guarded {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Passed(_) => "passed",
+            Self::Replaced => "replaced",
+        }
+    }
+}
+
+impl fmt::Display for Guarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed(window) => write!(
+                f,
+                "guarded for {}: nothing got worse",
+                portcullis_config::values::format_duration(*window)
+            ),
+            Self::Replaced => f.write_str("guarded no longer: another change has taken its place"),
+        }
+    }
+}
+
+impl WentBack {
+    fn json(&self) -> Value {
+        let mut told = self.back.json();
+        if let Some(fields) = told.as_object_mut() {
+            fields.insert("result".to_owned(), "rolled-back".into());
+            fields.insert("evidence".to_owned(), json!(self.evidence));
+        }
+        told
+    }
+}
+
+impl fmt::Display for WentBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "error: generation {} made things worse within {} s",
+            self.back.from,
+            self.lasted.as_secs().max(1)
+        )?;
+        for what in &self.evidence {
+            writeln!(f, "  {what}")?;
+        }
+        writeln!(f, "{}", self.back.line())?;
+        write!(
+            f,
+            "rolled back: the configuration of generation {} is in force again",
+            self.to
+        )
     }
 }
 
@@ -191,6 +277,7 @@ mod tests {
             warnings: String::new(),
             connections: 412,
             tunnels: 37,
+            guarded: None,
         }
     }
 

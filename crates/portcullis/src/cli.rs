@@ -175,6 +175,15 @@ pub(crate) struct ReloadArgs {
     /// Carry out this plan and nothing else: refused if files or the running configuration have changed since.
     #[arg(long, value_name = "HASH")]
     pub(crate) plan: Option<String>,
+    /// Watch the changed routes and services for so long, such as `60s`, and go back if they do worse than before.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) guard: Option<String>,
+    /// Percentage points by which the share of failed requests, or of failed tries at servers, may grow under guard [default: 5].
+    #[arg(long, value_name = "POINTS", requires = "guard")]
+    pub(crate) guard_errors: Option<f64>,
+    /// How many times as long as before nine of ten requests may wait for an answer under guard [default: 3].
+    #[arg(long, value_name = "FACTOR", requires = "guard")]
+    pub(crate) guard_latency: Option<f64>,
     /// Accepted for habit: a reload is always waited for.
     #[arg(long, hide = true)]
     pub(crate) wait: bool,

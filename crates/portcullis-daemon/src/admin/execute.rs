@@ -17,6 +17,7 @@ use super::reply::Reply;
 use super::session::Session;
 use super::{Admin, routes, stat, state, text, vocabulary};
 use crate::daemon::{Asker, Order};
+use crate::reload::Guard;
 use crate::report::Report;
 
 /// Carries out one command for `session`.
@@ -63,10 +64,15 @@ pub(crate) async fn execute(command: Command, session: &mut Session, admin: &Adm
         Command::SeverityOutput(marks) => severity_output(session, marks),
         Command::Lower(level) => lower(session, level),
         Command::ClearCounters { all } => clear_counters(&snapshot, all),
-        Command::Reload { json, plan } => {
-            let by = Asker::Socket;
-            let report = admin.daemon.reload(Order { by, plan }).await;
-            reported(&report, json)
+        Command::Reload { json, plan, guard } => {
+            match guard.as_ref().map(Guard::parse).transpose() {
+                Ok(guard) => {
+                    let by = Asker::Socket;
+                    let report = admin.daemon.reload(Order { by, plan, guard }).await;
+                    reported(&report, json)
+                }
+                Err(wrong) => Reply::error(&wrong),
+            }
         }
         Command::Plan { json, path } => plan_of(admin, json, path).await,
         Command::Rollback { json, to } => match to.as_deref().map(str::parse).transpose() {

@@ -18,6 +18,7 @@ mod state;
 mod text;
 mod vocabulary;
 
+pub(crate) use command::GuardWords;
 pub(crate) use text::iso_time;
 
 use std::sync::Arc;

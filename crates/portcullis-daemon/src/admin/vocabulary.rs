@@ -75,7 +75,7 @@ pub(crate) const TABLE: &[Entry] = &[
     ),
     entry(
         "reload",
-        "reload [json] [plan <hash>]",
+        "reload [json] [plan <hash>] [guard <time> [errors <points>] [latency <factor>]]",
         Admin,
         "load the configuration again and report",
     ),

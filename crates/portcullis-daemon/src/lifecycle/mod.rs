@@ -24,6 +24,7 @@ use crate::listen::set::Sockets;
 use crate::log;
 use crate::probe::Probes;
 use crate::recording::Recording;
+use crate::reload::Probation;
 use crate::report::counted;
 use crate::resolve::Resolver;
 use crate::runtime::{self, Workers};
@@ -102,12 +103,15 @@ pub(crate) struct Process {
     pub(crate) made_from: MadeFrom,
     /// What happened to the configuration.
     pub(crate) history: History,
+    /// The last reload, while it is guarded.
+    pub(crate) probation: Option<Probation>,
     /// What the watching task watches.
     pub(crate) watched: watch::Sender<Watched>,
     pub(crate) _watching: JoinSet<()>,
 }
 
 /// What a configuration in force was made from.
+#[derive(Clone)]
 pub(crate) struct MadeFrom {
     /// Itself, unless nobody needs it.
     pub(crate) config: Arc<Config>,
@@ -147,7 +151,10 @@ impl Process {
                 _ = second.tick() => {
                     let snapshot = self.daemon.snapshot();
                     snapshot.live.tick(&snapshot.plan, self.daemon.clock.now());
-                    continue;
+                    match self.verdict() {
+                        Some(worse) => Request::Conclude(worse),
+                        None => continue,
+                    }
                 }
                 Some(request) = asked.recv() => request,
                 signal = signals.next() => match signal {
@@ -180,9 +187,8 @@ impl Process {
     /// Does what is asked for. Whoever asked may have left.
     async fn answer(&mut self, request: Request) {
         match request {
-            Request::Reload(order, answer) => {
-                let _ = answer.send(Arc::new(self.reload(&order).await));
-            }
+            Request::Reload(order, answer) => self.reload_and_answer(&order, answer).await,
+            Request::Conclude(worse) => self.conclude(worse).await,
             Request::Plan(path, answer) => {
                 let _ = answer.send(self.plan(path).await);
             }

@@ -167,6 +167,7 @@ pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> 
         resolver: Resolver::default(),
         notifier: Notifier::from_env(),
         history: begun(&made_from, clock),
+        probation: None,
         made_from,
         watched,
         _watching: watcher,

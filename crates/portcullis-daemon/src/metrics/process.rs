@@ -132,6 +132,7 @@ fn configuration(live: &Live) -> [Family; 4] {
         ("reloaded", &process.reloads),
         ("unchanged", &process.reloads_unchanged),
         ("rejected", &process.reloads_rejected),
+        ("rolled_back", &process.guard_rollbacks),
     ] {
         reloads.count([("result", result)], events.total());
     }

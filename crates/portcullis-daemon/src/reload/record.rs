@@ -15,7 +15,7 @@ impl Process {
         if let Some(entry) = Entry::of(report, (generation, at), (by, outcome), hash) {
             self.history.add(entry);
         }
-        if matches!(report, Report::Reloaded(_)) {
+        if matches!(report, Report::Reloaded(_) | Report::WentBack(_)) {
             self.history.keep(generation, &self.made_from.recording);
         }
     }
@@ -33,6 +33,8 @@ impl Process {
                 }
                 process.renewals.count();
             }
+            // A guard is of a reload.
+            Report::WentBack(_) => {}
             Report::Unchanged => {}
             Report::Rejected { reasons } => {
                 tracing::error!(
@@ -56,6 +58,11 @@ impl Process {
                 }
                 tracing::info!("configuration reloaded: {}", done.line());
                 ReloadResult::Reloaded
+            }
+            // To monitoring it is a reload that failed: what runs is not what the files say.
+            Report::WentBack(back) => {
+                tracing::error!("{back}");
+                ReloadResult::WentBack
             }
             Report::Unchanged => {
                 tracing::info!("configuration unchanged");

@@ -32,6 +32,8 @@ pub struct ProcessLive {
     pub reloads_unchanged: Events,
     /// Reloads that were refused.
     pub reloads_rejected: Events,
+    /// Guarded reloads that were taken back because they made things worse.
+    pub guard_rollbacks: Events,
     /// Times that changed certificates were put to use without a reload.
     pub renewals: Events,
     /// Times that changed certificates could not be used.
@@ -72,6 +74,8 @@ pub enum ReloadResult {
     Unchanged,
     /// It was wrong; the old plan stays.
     Rejected,
+    /// The last new plan made things worse; the one before is in force again.
+    WentBack,
 }
 
 /// No operator's maximum.
@@ -97,6 +101,7 @@ impl ProcessLive {
             reloads: Events::default(),
             reloads_unchanged: Events::default(),
             reloads_rejected: Events::default(),
+            guard_rollbacks: Events::default(),
             renewals: Events::default(),
             renewals_rejected: Events::default(),
             last_reload_ok: AtomicBool::new(true),
@@ -174,11 +179,12 @@ impl ProcessLive {
             ReloadResult::Reloaded => &self.reloads,
             ReloadResult::Unchanged => &self.reloads_unchanged,
             ReloadResult::Rejected => &self.reloads_rejected,
+            ReloadResult::WentBack => &self.guard_rollbacks,
         };
         events.count();
-        let ok = result != ReloadResult::Rejected;
+        let ok = matches!(result, ReloadResult::Reloaded | ReloadResult::Unchanged);
         self.last_reload_ok.store(ok, Relaxed);
-        if ok {
+        if result != ReloadResult::Rejected {
             self.last_reload_wall_nanos.store(wall_nanos, Relaxed);
             self.fingerprint.store(fingerprint, Relaxed);
         }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use portcullis_config::values::parse_duration;
+
 use super::asking::{Socket, ask};
 use super::{Result, success};
 use crate::cli::ReloadArgs;
@@ -40,11 +42,29 @@ pub(crate) fn reload(config: Option<PathBuf>, arguments: &ReloadArgs) -> Result 
         anyhow::ensure!(is_hash && !plan.is_empty(), "`{plan}` is no hash of a plan");
         line += &format!(" plan {plan}");
     }
-    let answer = ask(&socket, &line, PATIENCE)?;
+    let mut patience = PATIENCE;
+    if let Some(guard) = &arguments.guard {
+        let window = parse_duration(guard).map_err(|error| anyhow::anyhow!("--guard: {error}"))?;
+        patience = patience.saturating_add(window);
+        line += &guarded(guard, arguments);
+    }
+    let answer = ask(&socket, &line, patience)?;
     if answer.is_good || arguments.json {
         print(&answer.text)?;
     } else {
         complain(&answer.text);
     }
     Ok(success(answer.is_good))
+}
+
+/// The words of the admin socket that ask for a guard.
+fn guarded(window: &str, arguments: &ReloadArgs) -> String {
+    let mut words = format!(" guard {window}");
+    if let Some(points) = arguments.guard_errors {
+        words += &format!(" errors {points}");
+    }
+    if let Some(factor) = arguments.guard_latency {
+        words += &format!(" latency {factor}");
+    }
+    words
 }

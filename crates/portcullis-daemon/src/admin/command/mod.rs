@@ -61,6 +61,8 @@ pub(crate) enum Command {
         json: bool,
         /// The plan that it is to carry out.
         plan: Option<String>,
+        /// How it is to be guarded.
+        guard: Option<GuardWords>,
     },
     /// Tell what the configuration, or that of a file, would change.
     Plan {
@@ -190,6 +192,17 @@ pub(crate) enum SeverityOutput {
     Number,
     /// `[err]: `.
     String,
+}
+
+/// How a reload is to be guarded, as typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GuardWords {
+    /// How long.
+    pub(crate) window: String,
+    /// By how many percentage points the share of errors may grow.
+    pub(crate) errors: Option<String>,
+    /// How many times as long answers may take.
+    pub(crate) latency: Option<String>,
 }
 
 impl Command {

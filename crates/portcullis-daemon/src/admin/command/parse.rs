@@ -5,8 +5,8 @@ use std::time::Duration;
 use portcullis_plan::plan::AdminLevel;
 
 use super::{
-    AdminState, Command, ForcedHealth, Form, ProxyRef, ServerChange, SeverityOutput, StatFilter,
-    StatQuery, Target, Weight,
+    AdminState, Command, ForcedHealth, Form, GuardWords, ProxyRef, ServerChange, SeverityOutput,
+    StatFilter, StatQuery, Target, Weight,
 };
 
 /// Splits a line at its `;` into commands and each of them into words. A backslash takes the next character as it is;
@@ -61,6 +61,11 @@ pub(crate) fn parse(words: &[String]) -> Command {
         ["reload", rest @ ..] => Command::Reload {
             json: rest.contains(&"json"),
             plan: after(rest, "plan"),
+            guard: after(rest, "guard").map(|window| GuardWords {
+                window,
+                errors: after(rest, "errors"),
+                latency: after(rest, "latency"),
+            }),
         },
         ["plan", rest @ ..] => Command::Plan {
             json: rest.first() == Some(&"json"),
