@@ -1,10 +1,11 @@
 //! What bounds an HTTP/2 connection: deadlines of its streams and of itself, its graceful end, floods.
 
 use portcullis_harness::http2::{flag, kind, request};
-use portcullis_harness::{Http2, Origin, Proxy, eventually, ok};
+use portcullis_harness::{Http2, Origin, Peer, Proxy, eventually, ok};
 
 const NO_ERROR: u32 = 0;
 const CANCEL: u32 = 8;
+const SETTINGS_TIMEOUT: u32 = 4;
 const ENHANCE_YOUR_CALM: u32 = 11;
 /// What a GOAWAY says that ends nothing yet.
 const NOTHING_YET: u32 = i32::MAX as u32;
@@ -66,6 +67,17 @@ fn a_client_that_says_nothing_is_closed() {
     client.send(portcullis_harness::http2::PREFACE);
     let mut client = client.frames();
     client.until_closed();
+}
+
+#[test]
+fn a_client_that_does_not_acknowledge_settings_is_told_and_closed() {
+    let origin = Origin::tcp(Peer::wait_closed);
+    let proxy = proxy(&origin, "client_idle = \"300ms\"", "");
+    let mut client = proxy.connect("web").http2();
+    client.acknowledges = false;
+    let stream = client.get("a", "/open");
+    assert_eq!(client.until_closed(), Some(SETTINGS_TIMEOUT));
+    assert_eq!(client.so_far(stream).status(), 0, "the request was open");
 }
 
 #[test]

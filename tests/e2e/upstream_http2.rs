@@ -534,6 +534,64 @@ fn a_connection_that_gives_no_sign_of_life_is_given_up() {
 }
 
 #[test]
+fn a_server_that_does_not_acknowledge_settings_is_left() {
+    let told = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&told);
+    let origin = origin(move |http2| {
+        http2.acknowledges = false;
+        http2.until(|http2| http2.goaway.is_some());
+        *seen.lock().unwrap() = http2.goaway;
+    });
+    let proxy = proxy(&origin);
+    assert_eq!(proxy.connect("web").get("a", "/").status, 502);
+    eventually("SETTINGS_TIMEOUT is told", || {
+        (*told.lock().unwrap() == Some(4)).then_some(())
+    });
+    let record = proxy.record("/");
+    assert_eq!(record["reason"], "server-closed-before-answer", "{record}");
+}
+
+#[test]
+fn a_request_that_a_server_wants_over_http1_goes_again_over_http1() {
+    let authority = Authority::new("internal");
+    let tls = OriginTls::new(&authority.issue(&["127.0.0.1"])).offering(&["h2", "http/1.1"]);
+    let origin = Origin::tls(&tls, |peer| {
+        if peer
+            .session()
+            .is_some_and(|session| session.alpn.as_deref() == Some("h2"))
+        {
+            with_http2(peer, &[], &|http2| {
+                while let Some(stream) = http2.begun() {
+                    http2.reset(stream, 13);
+                }
+            });
+        } else {
+            peer.answer_all(&|request| ok(&request.version));
+        }
+    });
+    let config = CONFIG.replace(
+        "[\"h2\"]",
+        "[\"h2\", \"http/1.1\"]\ntls = { ca = \"ca.pem\" }",
+    );
+    let proxy = Setup::new()
+        .file("ca.pem", authority.pem())
+        .set("app", origin.address())
+        .start(&config);
+    let mut client = proxy.connect("web");
+    client.send("POST /act HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(client.response().status, 502, "nothing may happen twice");
+    assert_eq!(proxy.record("/act")["reason"], "server-wants-http1");
+    assert_eq!(client.get("a", "/again").text(), "HTTP/1.1");
+    assert_eq!(proxy.record("/again")["attempts"], 2);
+    assert_eq!(client.get("a", "/kept").text(), "HTTP/1.1");
+    let record = proxy.record("/kept");
+    assert_eq!(
+        (&record["attempts"], &record["reused"]),
+        (&1.into(), &true.into())
+    );
+}
+
+#[test]
 fn connections_are_given_up_when_idle_or_old() {
     let origin = origin(echo);
     let config = format!("{CONFIG}timeouts = {{ upstream_idle = \"100ms\" }}\n");

@@ -31,6 +31,8 @@ pub(crate) enum Retry {
     Reset,
     /// The server says that it did nothing with the request (RFC 9113 8.7).
     Unprocessed,
+    /// The server wants the request over HTTP/1.1 (RFC 9113 7). That it did nothing with it is likely, but not said.
+    Http1,
 }
 
 impl Failure {
@@ -88,7 +90,10 @@ impl Failure {
     /// The server reset the stream of a request before the head of its answer.
     pub(crate) const STREAM_RESET: Self = Self::new(EndedBy::Server, 502, "stream-reset-by-server");
     /// The server wants this request over HTTP/1.1.
-    pub(crate) const HTTP1_REQUIRED: Self = Self::new(EndedBy::Server, 502, "server-wants-http1");
+    pub(crate) const HTTP1_REQUIRED: Self = Self {
+        retry: Retry::Http1,
+        ..Self::new(EndedBy::Server, 502, "server-wants-http1")
+    };
     /// The server does not speak HTTP/2, and nothing else is allowed.
     pub(crate) const NO_HTTP2: Self = Self {
         retry: Retry::Connect,
@@ -116,7 +121,7 @@ impl Failure {
     /// Under which counter a try falls that failed with this and is followed by another.
     pub(crate) fn as_attempt(self) -> UpstreamError {
         match self.retry {
-            Retry::Reset | Retry::Unprocessed => UpstreamError::Reset,
+            Retry::Reset | Retry::Unprocessed | Retry::Http1 => UpstreamError::Reset,
             _ if self.reason == Self::UPSTREAM_TLS.reason => UpstreamError::Tls,
             _ if self.reason == Self::UPSTREAM_CERTIFICATE.reason => UpstreamError::Tls,
             _ => UpstreamError::Connect,

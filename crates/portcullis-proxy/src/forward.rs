@@ -57,6 +57,7 @@ pub(crate) async fn forward(
     let mut tried = Tried::none();
     let mut last = Failure::NO_SERVER;
     let mut again_at = None;
+    let mut http1 = false;
     while story.attempts < service.attempts.max(1) {
         let pick = again_at.or_else(|| pick(worker, snapshot, forward.service, &tried));
         let Some((id, server)) =
@@ -78,6 +79,7 @@ pub(crate) async fn forward(
             forward,
             keep_alive,
             fresh,
+            http1,
         };
         let (failure, upload) = match attempt.run(client, desk, story).await {
             Ok(next) => return Ok(next),
@@ -91,7 +93,8 @@ pub(crate) async fn forward(
             return Err((failure, upload.into_rest(&mut desk.input)));
         }
         // A stale connection says nothing about its server, which is asked again on a new one.
-        let stale = matches!(failure.retry, Retry::Reset | Retry::Unprocessed);
+        let stale = failure.retry != Retry::Connect;
+        http1 = failure.retry == Retry::Http1;
         again_at = stale.then_some(id);
         if !stale {
             tried.add(id);
@@ -125,10 +128,14 @@ const fn may_retry(service: &Service, method: Method, retry: Retry) -> bool {
         Retry::No => false,
         Retry::Connect => service.retry_connect,
         Retry::Unprocessed => service.retry_connect || service.retry_reset,
-        Retry::Reset => {
-            service.retry_reset && (service.retry_all_methods || method.is_idempotent())
-        }
+        Retry::Reset => service.retry_reset && may_twice(service, method),
+        Retry::Http1 => service.protocols.has_http1() && may_twice(service, method),
     }
+}
+
+/// Whether it does no harm if the server acts on a request twice.
+const fn may_twice(service: &Service, method: Method) -> bool {
+    service.retry_all_methods || method.is_idempotent()
 }
 
 /// One try at one server.
@@ -142,6 +149,8 @@ struct Attempt<'a> {
     keep_alive: bool,
     /// Do not take a pooled connection.
     fresh: bool,
+    /// The server has asked for HTTP/1.1.
+    http1: bool,
 }
 
 impl Attempt<'_> {

@@ -127,6 +127,8 @@ pub struct Http2 {
     block: Option<(u32, bool, Vec<u8>)>,
     /// Give back the room that received data took.
     pub credits: bool,
+    /// Acknowledge the server's settings.
+    pub acknowledges: bool,
     /// What has come, by stream.
     pub answers: BTreeMap<u32, Answer>,
     /// The server's settings, by number.
@@ -182,6 +184,7 @@ impl Client {
             next: 1,
             block: None,
             credits: true,
+            acknowledges: true,
             answers: BTreeMap::new(),
             settings: BTreeMap::new(),
             goaways: Vec::new(),
@@ -291,7 +294,9 @@ impl Http2 {
                     let value = u32::from_be_bytes(setting[2..6].try_into().expect("six bytes"));
                     self.settings.insert(name, value);
                 }
-                self.frame(kind::SETTINGS, flag::ACK, 0, []);
+                if self.acknowledges {
+                    self.frame(kind::SETTINGS, flag::ACK, 0, []);
+                }
             }
             kind::PING if flags & flag::ACK == 0 => {
                 self.frame(kind::PING, flag::ACK, 0, frame.payload.clone());

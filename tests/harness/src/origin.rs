@@ -346,10 +346,10 @@ impl Peer {
         let _ = self.rest();
     }
 
-    /// What the handshake of a connection over TLS agreed on, once a byte has been read.
+    /// What the handshake of a connection over TLS agreed on.
     #[must_use]
-    pub fn session(&self) -> Option<Session> {
-        match &self.wire {
+    pub fn session(&mut self) -> Option<Session> {
+        match &mut self.wire {
             Wire::Tls(stream) => Some(stream.session()),
             _ => None,
         }

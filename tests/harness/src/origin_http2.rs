@@ -53,6 +53,8 @@ pub struct Http2Peer<'a> {
     block: Option<(u32, bool, Vec<u8>)>,
     /// Give back the room that received data took.
     pub credits: bool,
+    /// Acknowledge the proxy's settings.
+    pub acknowledges: bool,
     /// What has come, by stream.
     pub calls: BTreeMap<u32, Call>,
     /// The code of the proxy's GOAWAY.
@@ -92,6 +94,7 @@ impl Peer {
             decoder: fluke_hpack::Decoder::new(),
             block: None,
             credits: true,
+            acknowledges: true,
             calls: BTreeMap::new(),
             goaway: None,
             room: BTreeMap::from([(0, 65_535)]),
@@ -290,7 +293,9 @@ impl Http2Peer<'_> {
                         self.window = i64::from(value);
                     }
                 }
-                self.frame(kind::SETTINGS, flag::ACK, 0, []);
+                if self.acknowledges {
+                    self.frame(kind::SETTINGS, flag::ACK, 0, []);
+                }
             }
             kind::PING if flags & flag::ACK == 0 => {
                 self.pings += 1;

@@ -167,7 +167,10 @@ impl TlsWire {
         Ok(())
     }
 
-    pub(crate) fn session(&self) -> Session {
+    pub(crate) fn session(&mut self) -> Session {
+        let _ = self.read_header();
+        let TlsWire { stream, .. } = self;
+        while stream.conn.is_handshaking() && stream.conn.complete_io(&mut stream.sock).is_ok() {}
         let session = &self.stream.conn;
         let certificate = session.peer_certificates().and_then(|chain| chain.first());
         Session {

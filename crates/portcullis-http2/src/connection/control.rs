@@ -117,6 +117,12 @@ impl Connection {
         Ok(())
     }
 
+    /// Whether the peer has not acknowledged our SETTINGS yet, which it should within a reasonable time (RFC 9113 section 6.5.3).
+    #[must_use]
+    pub fn awaits_acknowledgement(&self) -> bool {
+        self.unacknowledged > 0
+    }
+
     fn settings_acknowledged(&mut self, payload: &[u8]) -> Result<(), Broken> {
         if !payload.is_empty() {
             return Err(self.breaks(Refusal::FrameSize));

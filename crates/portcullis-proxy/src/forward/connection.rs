@@ -157,7 +157,7 @@ impl Attempt<'_> {
         Ok(Wanted {
             tls,
             introduction,
-            http1_only: tunnel && self.service.protocols.has_http1(),
+            http1_only: self.http1 || tunnel && self.service.protocols.has_http1(),
             tunnel,
         })
     }

@@ -71,7 +71,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, client: &mut Client, early: &[u8]
 }
 
 /// What the codec enforces for a listener. The bounds of a head are those of HTTP/1, and judged where HTTP/1's are.
-fn settings(listener: &Listener, http2: &plan::Http2) -> codec::Settings {
+pub(crate) fn settings(listener: &Listener, http2: &plan::Http2) -> codec::Settings {
     let limits = &listener.limits;
     let fields = limits.fields.saturating_add(PSEUDO_FIELDS);
     let list = limits.head.saturating_add(fields.saturating_mul(32));
@@ -137,6 +137,8 @@ enum Waits {
     Settings,
     /// The rest of a header block.
     Head,
+    /// The client's acknowledgement of our SETTINGS, whatever else goes on.
+    Acknowledgement,
     /// The next request; so many have begun.
     Idle(u64),
 }
@@ -278,6 +280,8 @@ impl Serving<'_> {
                 Waits::Settings
             } else if connection.is_mid_head() {
                 Waits::Head
+            } else if connection.awaits_acknowledgement() {
+                Waits::Acknowledgement
             } else if connection.streams() > 0 {
                 Waits::Streams
             } else {
@@ -295,6 +299,10 @@ impl Serving<'_> {
                 (Deadline::ClientHeader, until)
             }
             Waits::Head => (Deadline::ClientHeader, now.plus(self.rules.head)),
+            Waits::Acknowledgement => {
+                let until = self.client.accepted.plus(self.rules.idle);
+                (Deadline::ClientIdle, until)
+            }
             Waits::Idle(_) => (Deadline::ClientIdle, now.plus(self.rules.idle)),
         };
         timer.arm(Slot::Download, Some(deadline), until);
@@ -312,9 +320,10 @@ impl Serving<'_> {
             Slot::Continue => self.session.with(|connection| connection.finish_drain()),
             Slot::Upload => return Some(Next::Cut),
             Slot::Download => {
-                let code = match deadline {
-                    Some(Deadline::ClientHeader) => ErrorCode::ENHANCE_YOUR_CALM,
-                    _ => ErrorCode::NO_ERROR,
+                let code = match self.waits {
+                    Waits::Settings | Waits::Head => ErrorCode::ENHANCE_YOUR_CALM,
+                    Waits::Acknowledgement => ErrorCode::SETTINGS_TIMEOUT,
+                    Waits::Streams | Waits::Idle(_) => ErrorCode::NO_ERROR,
                 };
                 self.session.with(|connection| connection.close(code));
                 self.end();

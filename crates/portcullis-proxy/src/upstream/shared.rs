@@ -187,15 +187,29 @@ impl Shared {
         }
         let since =
             |moment: Option<Moment>, most| moment.is_some_and(|moment| now.since(moment) >= most);
+        let unsettled = self
+            .session
+            .with(|connection| connection.awaits_acknowledgement())
+            .then_some(self.born);
         if since(self.suspected.get(), rules.patience) || since(self.blocked.get(), rules.patience)
         {
-            self.lost.set(true);
-            self.session.wake_driver();
+            self.lose();
+        } else if since(unsettled, rules.settle) {
+            tracing::warn!(server = %self.server_name(), "a server has not acknowledged our HTTP/2 settings");
+            self.session
+                .with(|connection| connection.close(ErrorCode::SETTINGS_TIMEOUT));
+            self.lose();
         } else if since(self.idle.get(), rules.idle)
             || rules.age.is_some_and(|age| now.since(self.born) >= age)
         {
             self.leave();
         }
+    }
+
+    /// Has the connection ended by its driver, with all that is on it.
+    fn lose(&self) {
+        self.lost.set(true);
+        self.session.wake_driver();
     }
 
     /// The connection is no more.
@@ -212,6 +226,7 @@ pub(super) struct Rules {
     pub(super) idle: std::time::Duration,
     pub(super) age: Option<std::time::Duration>,
     pub(super) patience: std::time::Duration,
+    pub(super) settle: std::time::Duration,
 }
 
 /// A request's place on a shared connection. Given back when dropped; a stream that has not come to its end is reset.

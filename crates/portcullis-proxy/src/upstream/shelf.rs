@@ -23,6 +23,8 @@ use crate::worker::Worker;
 
 /// How long a server that let a request time out may take to answer a PING, and a socket to take bytes.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a server may take to acknowledge our SETTINGS. Longer, because one with too much to do accepts late.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// The shelves of one worker, by the identity of the server.
 #[derive(Default)]
@@ -78,6 +80,7 @@ impl Shelves {
                 idle: shelf.idle.get(),
                 age: shelf.age.get(),
                 patience: PATIENCE,
+                settle: SETTLE,
             };
             let connections = shelf.connections.borrow().clone();
             for connection in connections {
