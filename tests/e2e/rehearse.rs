@@ -1,6 +1,6 @@
 //! What `explain` and `test` say of requests, against what the running proxy does with them.
 
-use portcullis_harness::{Origin, Proxy, Setup, binary, eventually, ok, run};
+use portcullis_harness::{Authority, Origin, Proxy, Setup, binary, eventually, ok, run};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -189,6 +189,128 @@ fn what_is_explained_of_hundreds_of_requests_is_what_happens() {
         said.out.contains(&format!("{} passed", requests.len())),
         "{}",
         said.out
+    );
+}
+
+#[test]
+fn what_is_explained_over_http2_is_what_happens() {
+    let origin = Origin::answering(|_| ok("hello"));
+    let proxy = Proxy::start(CONFIG, &[("app", origin.address())]);
+    let mut client = proxy.connect("web").http2();
+    let rows: [(&str, &[(&str, &str)]); 11] = [
+        ("GET www.example.com/", &[]),
+        (
+            "GET api.example.com/v1/x?a",
+            &[("x-tenant", "blue"), ("cookie", "a=1"), ("cookie", "b=2")],
+        ),
+        ("GET old.example.com/a", &[]),
+        ("PUT www.example.com/tea", &[]),
+        ("GET nowhere.test/", &[]),
+        ("GET www.example.com/a%zz", &[]),
+        ("GET www.example.com/..%2fv1", &[]),
+        ("GET www.example.com/", &[("connection", "close")]),
+        ("GET www.example.com/", &[("te", "trailers")]),
+        ("GET www.example.com/", &[("te", "gzip")]),
+        ("GET a@b.example.com/", &[]),
+    ];
+    for (request, own) in rows {
+        let (method, url) = request.split_once(' ').unwrap();
+        let (host, path) = url.split_at(url.find('/').unwrap());
+        let mut fields = portcullis_harness::http2::request(method, host, path).to_vec();
+        fields.extend(own);
+        let before = origin.count();
+        let stream = client.open(&fields, true);
+        let answer = client.answer(stream);
+        let written: Vec<_> = own
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        let url = format!("http://{url}");
+        let mut words = vec![
+            "explain",
+            "--http2",
+            "--json",
+            "--listener",
+            "web",
+            method,
+            &url,
+        ];
+        written.iter().for_each(|field| words.extend(["-H", field]));
+        let said = proxy.command(&words).expect(0);
+        let told: Value = serde_json::from_str(&said.out).unwrap();
+        let (verdict, status) = (told["verdict"].as_str().unwrap(), &told["status"]);
+        assert_eq!(told["protocol"], "HTTP/2.0, by its first bytes");
+        assert_eq!(
+            answer.reset.is_some(),
+            verdict.starts_with("reset ("),
+            "{request} {own:?}: {verdict}"
+        );
+        assert_eq!(
+            origin.count() > before,
+            !told["forward"].is_null(),
+            "{request}: {verdict}"
+        );
+        if !status.is_null() {
+            assert_eq!(*status, answer.status(), "{request}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn the_certificate_that_is_explained_is_shown() {
+    let authority = Authority::new("test");
+    let proxy = Setup::new()
+        .identity("one", &authority.issue(&["one.test"]))
+        .identity("two", &authority.issue(&["two.test"]))
+        .start(
+            r#"[listener.tls]
+bind = "127.0.0.1:@tls@"
+[listener.tls.tls]
+unknown_names = "strict"
+certificates = [
+  { cert = "one.pem", key = "one.key" },
+  { cert = "two.pem", key = "two.key" },
+]
+[[route]]
+respond = { status = 200, body = "hello" }
+"#,
+        );
+    let explain = |name: &str| {
+        let words = [
+            "explain",
+            "--http2",
+            "GET",
+            "https://one.test/",
+            "--json",
+            "--tls-name",
+            name,
+        ];
+        let said = proxy.command(&words).expect(0);
+        serde_json::from_str::<Value>(&said.out).unwrap()
+    };
+    for (name, line) in [("one.test", ":6"), ("two.test", ":7")] {
+        let client = authority.client().offering(&["h2", "http/1.1"]);
+        let (_, handshake) = client.try_connect(proxy.port("tls"), name).unwrap();
+        assert_eq!(handshake.alpn.as_deref(), Some("h2"));
+        let told = explain(name);
+        assert!(
+            told["certificate"].as_str().unwrap().ends_with(line),
+            "{told:#}"
+        );
+        assert_eq!(told["protocol"], "HTTP/2.0, by ALPN, of h2 and http/1.1");
+        assert_eq!(told["status"], 200);
+    }
+    let refused = explain("three.test");
+    assert!(
+        authority
+            .client()
+            .try_connect(proxy.port("tls"), "three.test")
+            .is_err()
+    );
+    let verdict = refused["verdict"].as_str().unwrap();
+    assert!(
+        verdict.starts_with("no request: the handshake is refused"),
+        "{refused:#}"
     );
 }
 

@@ -85,11 +85,12 @@ impl Checked {
         }
     }
 
-    /// The certificate that a client gets who asks this listener for `host`, by `file:line`; `None` where there is no TLS.
+    /// The certificate that a client gets who asks this listener for `name`, by `file:line`, or why its handshake is refused;
+    /// `None` where there is no TLS.
     #[must_use]
-    pub fn certificate(&self, listener: &str, host: &str) -> Option<String> {
+    pub fn certificate(&self, listener: &str, name: &str) -> Option<Result<String, String>> {
         let tls = self.tls.as_ref()?.listener(listener)?;
-        Some(tls.describe(host))
+        Some(tls.describe(name))
     }
 
     /// The diagnostics as operators read them, with colours for a terminal.

@@ -20,7 +20,7 @@ use crate::{Facts, ListenerId, Live, Scheme, TlsFacts};
 
 pub use candidates::Candidate;
 pub use forward::{Forwarding, ServerState};
-pub use question::Question;
+pub use question::{Question, Spoken};
 
 /// What becomes of a request, and why.
 #[derive(Clone, Debug)]
@@ -31,6 +31,10 @@ pub struct Explanation {
     pub listener: String,
     /// Its `file:line`.
     pub listener_place: String,
+    /// The version of HTTP that client and listener settle on, and how where they had a choice.
+    pub protocol: String,
+    /// The name that the client asks for in its handshake, empty for none; `None` without TLS.
+    pub tls_name: Option<String>,
     /// The certificate that such a client is shown, by `file:line`, where somebody who has read them tells.
     pub certificate: Option<String>,
     /// Host as compared: lower case, without port.
@@ -101,6 +105,8 @@ impl Explanation {
             request,
             listener: listener.name.to_string(),
             listener_place: listener.place.to_string(),
+            protocol: String::new(),
+            tls_name: None,
             certificate: None,
             host: String::new(),
             path: String::new(),
@@ -124,6 +130,19 @@ impl Explanation {
     pub fn refuse(&mut self, status: u16, code: &str, why: &str) {
         self.status = Some(status);
         self.verdict = format!("refused with {status} ({code}): {why}");
+    }
+
+    /// The request is malformed in a way that gets no answer over HTTP/2.
+    pub fn reset(&mut self, code: &str, why: &str) {
+        self.verdict = format!("reset ({code}): {why}");
+    }
+
+    /// There is no request, since the handshake fails: what was said of it is taken back.
+    pub fn refuse_handshake(&mut self, why: &str) {
+        self.candidates.clear();
+        self.answer.clear();
+        (self.route, self.status, self.forwarding) = (None, None, None);
+        self.verdict = format!("no request: the handshake is refused, {why}");
     }
 
     /// Says what the decision is.

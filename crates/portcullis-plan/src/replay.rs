@@ -108,6 +108,7 @@ impl Shape {
             fields: &self.fields,
             from: self.peer,
             listener: Some(&self.listener),
+            ..Question::default()
         }
     }
 

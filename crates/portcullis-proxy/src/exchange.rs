@@ -4,8 +4,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use portcullis_http1::{Body, BodyFraming, Limits, Method, Reject};
-use portcullis_http2::{Over, Protocol, Sniff, preface, websocket_key};
+use portcullis_http1::{Body, Limits};
+use portcullis_http2::{Sniff, preface};
 use portcullis_plan::live::ListenerLive;
 use portcullis_plan::plan::Listener;
 use portcullis_plan::{
@@ -189,29 +189,7 @@ fn take_head(
     let Some(info) = stream.take_head(&mut request.bytes) else {
         return Ok(Head::Nothing);
     };
-    if info.protocol == Some(Protocol::WebSocket) {
-        let random = (u128::from(worker.chance()) << 64) | u128::from(worker.chance());
-        websocket_key(&mut request.bytes, random.to_ne_bytes());
-    }
-    request.http2 = true;
-    match request.head.parse(&request.bytes, &limits_of(listener)) {
-        Ok(Some(_)) => {}
-        Ok(None) => return Err(Failure::HALF_A_HEAD),
-        Err(reject) => return Err(Failure::refused(reject)),
-    }
-    match info.over {
-        Some(Over::Bytes) => return Err(Failure::refused(Reject::HeadTooLarge)),
-        Some(Over::Fields) => return Err(Failure::refused(Reject::FieldsTooMany)),
-        None => {}
-    }
-    request.tunnel = info.protocol.is_some() || request.head.method() == Method::Connect;
-    request.framing = match (request.head.framing(), info.end_stream || request.tunnel) {
-        (BodyFraming::None, false) => BodyFraming::Chunked,
-        (framing, _) => framing,
-    };
-    if !info.end_stream && !request.tunnel {
-        request.incoming = BodyFraming::UntilClose;
-    }
+    http2::judge(request, &info, listener, &mut || worker.chance())?;
     Ok(Head::Complete { waited: false })
 }
 

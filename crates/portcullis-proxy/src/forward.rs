@@ -13,7 +13,7 @@ use portcullis_plan::plan::Service;
 use portcullis_plan::{Forward, Moment, ServerId, ServiceId, WorkerId};
 
 use crate::client::Client;
-use crate::desk::Desk;
+use crate::desk::{Desk, RequestPart};
 use crate::exchange::Next;
 use crate::failure::{Failure, Retry};
 use crate::heads::{self, RequestOptions};
@@ -38,20 +38,13 @@ pub(crate) async fn forward(
     forward: &Forward<'_>,
     keep_alive: bool,
 ) -> Result<Next, Failed> {
-    let (framing, incoming) = (desk.request.framing, desk.request.incoming);
+    let incoming = desk.request.incoming;
     let snapshot = scene.snapshot;
     let Some(service) = snapshot.plan.service(forward.service) else {
         return Err((Failure::NO_SERVER, Body::new(incoming)));
     };
-    if matches!((framing, forward.body_limit), (BodyFraming::Length(length), Some(limit)) if length > limit)
-    {
-        return Err((Failure::BODY_TOO_LARGE, Body::new(incoming)));
-    }
-    if desk.request.tunnel
-        && desk.request.head.method() != Method::Connect
-        && !allowed_upgrade(&desk.request, &forward.route.upgrade)
-    {
-        return Err((Failure::UPGRADE_REFUSED, Body::new(incoming)));
+    if let Some(failure) = refuses(&desk.request, forward) {
+        return Err((failure, Body::new(incoming)));
     }
     let head_in = story.bytes_in;
     let mut tried = Tried::none();
@@ -102,6 +95,17 @@ pub(crate) async fn forward(
         server.attempt_failed(worker.id(), failure.as_attempt());
     }
     Err((last, Body::new(incoming)))
+}
+
+/// Why the head alone tells that the request cannot go to the service.
+pub(crate) fn refuses(request: &RequestPart, forward: &Forward<'_>) -> Option<Failure> {
+    if matches!((request.framing, forward.body_limit), (BodyFraming::Length(length), Some(limit)) if length > limit)
+    {
+        return Some(Failure::BODY_TOO_LARGE);
+    }
+    let is_upgrade = request.tunnel && request.head.method() != Method::Connect;
+    (is_upgrade && !allowed_upgrade(request, &forward.route.upgrade))
+        .then_some(Failure::UPGRADE_REFUSED)
 }
 
 fn pick(

@@ -2,10 +2,15 @@
 //!
 //! What `explain` and `test` say of a request is read off from what would be sent, so they cannot be wrong about it.
 
+mod frames;
+
 use std::sync::Arc;
 
-use portcullis_plan::explain::{Explanation, Question, explain, handshake_for};
+use portcullis_http1::{Reject, Version};
+use portcullis_http2::{PREFACE, Refusal};
+use portcullis_plan::explain::{Explanation, Question, Spoken, explain, handshake_for};
 use portcullis_plan::normalize::{self, PathRefusal};
+use portcullis_plan::plan::Listener;
 use portcullis_plan::{Answer, Chance, Decision, Facts, Forward, Live, Moment, Plan, decide};
 
 use crate::answer;
@@ -13,7 +18,9 @@ use crate::client::Who;
 use crate::desk::{RequestPart, ResponsePart};
 use crate::exchange::limits_of;
 use crate::failure::Failure;
+use crate::forward;
 use crate::heads::{self, RequestOptions};
+use crate::http2;
 use crate::relay::allowed_upgrade;
 use crate::scene::{Scene, Story};
 use crate::snapshot::Snapshot;
@@ -36,27 +43,30 @@ pub fn rehearse(
     now: Moment,
 ) -> Result<Explanation, String> {
     let (listener_id, listener) = question.listener(plan)?;
-    let mut request = RequestPart {
-        bytes: question.head()?,
-        ..RequestPart::default()
-    };
-    let mut refused = Explanation::begun(question.to_string(), listener);
-    match request.head.parse(&request.bytes, &limits_of(listener)) {
-        Ok(Some(length)) if length == request.bytes.len() => {}
-        Ok(_) => return Err("a field holds the end of a line".to_owned()),
-        Err(reject) => {
-            refused.refuse(reject.status(), reject.code(), reject.text());
-            return Ok(refused);
-        }
+    if question.tls_name.is_some() && listener.tls.is_none() {
+        return Err(format!("the listener `{}` has no TLS", listener.name));
     }
+    let spoken = question.spoken(listener);
+    let mut begun = Explanation::begun(question.to_string(), listener);
+    let mut request = match take(question, listener, spoken)? {
+        Ok(request) => request,
+        Err(refusal) => {
+            begun.protocol = protocol(spoken, None);
+            refusal.tell(&mut begun);
+            return Ok(begun);
+        }
+    };
+    begun.protocol = protocol(spoken, Some(&request));
+    let asked_name = question.tls_name.map_or_else(|| host(&request), asked_name);
     let who = Who {
         peer: question.peer(),
         local: None,
-        tls: handshake_for(&host(&request), listener).map(Box::new),
+        tls: handshake_for(&asked_name, listener).map(Box::new),
     };
+    begun.tls_name = listener.tls.as_ref().map(|_| asked_name);
     if let Err(failure) = understand(&mut request, &who, listener, &mut || 0) {
-        refused.refuse(failure.status, failure.reason, reason(&failure));
-        return Ok(refused);
+        Refused::Failed(failure).tell(&mut begun);
+        return Ok(begun);
     }
     if request.id.iter().all(|digit| *digit == b'0') && !request.id.is_empty() {
         request.id = NEW_ID.to_vec();
@@ -74,8 +84,78 @@ pub fn rehearse(
     let decision = decide(plan, live, &facts, now, Chance::none());
     let asked = question.to_string();
     let mut explanation = explain(plan, live, &facts, &decision, asked, request.trusted);
+    (explanation.protocol, explanation.tls_name) = (begun.protocol, begun.tls_name);
     show(&decision, scene, &who, &mut request, &mut explanation);
     Ok(explanation)
+}
+
+/// Why there is no request to decide about.
+enum Refused {
+    Rejected(Reject),
+    Failed(Failure),
+    /// Over HTTP/2, before it became a head.
+    Malformed(Refusal),
+}
+
+impl Refused {
+    fn tell(&self, explanation: &mut Explanation) {
+        match self {
+            Self::Rejected(reject) => {
+                explanation.refuse(reject.status(), reject.code(), reject.text());
+            }
+            Self::Failed(failure) => {
+                explanation.refuse(failure.status, failure.reason, reason(failure));
+            }
+            Self::Malformed(refusal) => explanation.reset(refusal.code(), refusal.text()),
+        }
+    }
+}
+
+/// The request as it comes in by the protocol that is spoken.
+fn take(
+    question: &Question<'_>,
+    listener: &Listener,
+    spoken: Spoken,
+) -> Result<Result<RequestPart, Refused>, String> {
+    let mut request = RequestPart::default();
+    if let (true, Some(http2)) = (spoken.http2, &listener.http2) {
+        let info = match frames::receive(question, listener, http2, &mut request.bytes)? {
+            Ok(info) => info,
+            Err(refusal) => return Ok(Err(Refused::Malformed(refusal))),
+        };
+        let judged = http2::judge(&mut request, &info, listener, &mut || 0);
+        return Ok(judged.map(|()| request).map_err(Refused::Failed));
+    }
+    request.bytes = match spoken.http2 {
+        true => PREFACE.to_vec(),
+        false => question.head()?,
+    };
+    match request.head.parse(&request.bytes, &limits_of(listener)) {
+        Ok(Some(length)) if length == request.bytes.len() => {
+            request.framing = request.head.framing();
+            Ok(Ok(request))
+        }
+        Ok(_) => Err("a field holds the end of a line".to_owned()),
+        Err(reject) => Ok(Err(Refused::Rejected(reject))),
+    }
+}
+
+/// The version that is spoken, and how client and listener came to it.
+fn protocol(spoken: Spoken, request: Option<&RequestPart>) -> String {
+    let version = match (spoken.http2, request) {
+        (true, _) => "HTTP/2.0",
+        (false, Some(request)) if request.head.version() == Version::Http10 => "HTTP/1.0",
+        (false, _) => "HTTP/1.1",
+    };
+    match spoken.why {
+        "" => version.to_owned(),
+        why => format!("{version}, {why}"),
+    }
+}
+
+/// A name as the handshake compares it.
+fn asked_name(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
 }
 
 /// Adds what would be written: towards the server, or as our own answer.
@@ -93,6 +173,11 @@ fn show<'a>(
             explanation.answer = our_answer(&scene, &facts, request, answer);
         }
         Decision::Forward(forward) => {
+            if let Some(failure) = forward::refuses(request, forward) {
+                explanation.forwarding = None;
+                Refused::Failed(failure).tell(explanation);
+                return;
+            }
             scene.route = Some(forward.route_id);
             scene.service = Some(forward.service);
             let service = scene.snapshot.plan.service(forward.service);
@@ -154,7 +239,17 @@ fn reason(failure: &Failure) -> &'static str {
     let refusal = PathRefusal::ALL
         .iter()
         .find(|refusal| refusal.code() == failure.reason);
-    refusal.map_or("the request is not understood", |refusal| refusal.text())
+    let reject = Reject::ALL
+        .iter()
+        .find(|reject| reject.code() == failure.reason);
+    let text = refusal
+        .map(|refusal| refusal.text())
+        .or(reject.map(|reject| reject.text()));
+    text.unwrap_or(match failure.reason {
+        "body-too-large" => "the body is larger than the route allows",
+        "upgrade-not-allowed" => "the route has no such `upgrade`",
+        _ => "the request is not understood",
+    })
 }
 
 /// The fields of a head that we wrote.

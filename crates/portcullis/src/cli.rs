@@ -109,6 +109,12 @@ pub(crate) struct ExplainArgs {
     /// The listener, where the URL does not tell which one is meant.
     #[arg(long, value_name = "NAME")]
     pub(crate) listener: Option<String>,
+    /// Ask as a client that speaks HTTP/2: over TLS it offers h2 and http/1.1, in clear text it begins with HTTP/2.
+    #[arg(long)]
+    pub(crate) http2: bool,
+    /// The name that the client asks for in its TLS handshake, empty for none; else the URL's host.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_name: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,

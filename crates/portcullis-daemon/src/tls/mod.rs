@@ -236,17 +236,17 @@ impl ListenerTls {
             .map(|found| (found.mark, &found.config))
     }
 
-    /// What a client gets that asks for `name`, in words for an operator.
-    pub(crate) fn describe(&self, name: &str) -> String {
+    /// What a client gets that asks for `name`, in words for an operator; or why its handshake is refused.
+    pub(crate) fn describe(&self, name: &str) -> Result<String, String> {
         match self.names.places(name) {
-            Some((places, true)) => places.join(" or, by what the client can verify, "),
-            Some((places, false)) => {
-                format!(
-                    "{}, the default: none is for this name",
-                    places.join(" or ")
-                )
+            Some((places, true)) => Ok(places.join(" or, by what the client can verify, ")),
+            Some((places, false)) => Ok(format!(
+                "{}, the default: none is for this name",
+                places.join(" or ")
+            )),
+            None => {
+                Err("no certificate is for this name, and unknown names are refused".to_owned())
             }
-            None => "none: unknown names are refused in the handshake".to_owned(),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::normalize;
 use crate::plan::{Bind, Listener, Plan};
 
 /// A request to explain.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Question<'q> {
     /// Its method, case-sensitive.
     pub method: &'q str,
@@ -21,6 +21,19 @@ pub struct Question<'q> {
     pub from: Option<IpAddr>,
     /// The listener, by name, where the URL does not tell.
     pub listener: Option<&'q str>,
+    /// The client speaks HTTP/2: over TLS it offers `h2` and `http/1.1`, in clear text it begins with HTTP/2.
+    pub http2: bool,
+    /// The name that the client asks for in its TLS handshake, empty for none; `None` is the host it asks for.
+    pub tls_name: Option<&'q str>,
+}
+
+/// The protocol that a client and a listener settle on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// It is HTTP/2.
+    pub http2: bool,
+    /// How they came to it; empty where there was nothing to choose.
+    pub why: &'static str,
 }
 
 /// The parts of a URL.
@@ -40,6 +53,30 @@ impl Question<'_> {
     /// When the question is no request, or no listener would get it: the reason, in words for the operator.
     pub fn listener<'p>(&self, plan: &'p Plan) -> Result<(ListenerId, &'p Listener), String> {
         self.find_listener(plan, &self.target()?)
+    }
+
+    /// The protocol it comes by. Nobody asks over HTTP/1 where only HTTP/2 is spoken.
+    #[must_use]
+    pub fn spoken(&self, listener: &Listener) -> Spoken {
+        let (http2, why) = match (&listener.http2, self.http2) {
+            (None, false) => (false, ""),
+            (Some(_), false) if listener.http1 => (false, ""),
+            (Some(_), _) if !listener.http1 => (true, "the listener speaks nothing else"),
+            (_, true) if listener.tls.is_none() => (true, "by its first bytes"),
+            (None, _) => (false, "by ALPN: the listener does not offer h2"),
+            (Some(_), _) if listener.prefers_http1 => (false, "by ALPN: the listener prefers it"),
+            (Some(_), _) => (true, "by ALPN, of h2 and http/1.1"),
+        };
+        Spoken { http2, why }
+    }
+
+    /// The host with its port, empty if none is named, and the target, as a client sends them.
+    ///
+    /// # Errors
+    /// When the question is no request: the reason, in words for the operator.
+    pub fn authority_and_target(&self) -> Result<(String, String), String> {
+        let target = self.target()?;
+        Ok((target.authority, target.raw))
     }
 
     /// Its head as a client sends it over HTTP/1.1; over HTTP/1.0 when it names no host, which only that allows.

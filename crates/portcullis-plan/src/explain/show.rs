@@ -10,6 +10,11 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.request)?;
         writeln!(f, "  listener  {} ({})", self.listener, self.listener_place)?;
+        writeln!(f, "  protocol  {}", self.protocol)?;
+        if let Some(name) = self.tls_name.as_ref().filter(|name| **name != self.host) {
+            let name = if name.is_empty() { "(none)" } else { name };
+            writeln!(f, "  tls name  {name}")?;
+        }
         if let Some(certificate) = &self.certificate {
             writeln!(f, "  certificate  {certificate}")?;
         }
@@ -140,6 +145,8 @@ impl Explanation {
         json!({
             "request": self.request,
             "listener": { "name": self.listener, "place": self.listener_place },
+            "protocol": self.protocol,
+            "tls_name": self.tls_name,
             "certificate": self.certificate,
             "host": self.host,
             "path": self.path,

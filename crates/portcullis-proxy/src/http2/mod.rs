@@ -5,13 +5,15 @@
 //! session's output and wake the driver once, which writes what all of them gave in one go.
 
 mod driver;
+mod head;
 mod seat;
 mod serve;
 mod session;
 mod stream;
 
 pub(crate) use driver::{Driver, End};
+pub(crate) use head::judge;
 pub(crate) use seat::Seats;
-pub(crate) use serve::serve;
+pub(crate) use serve::{serve, settings};
 pub(crate) use session::Session;
 pub(crate) use stream::Stream;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod matching;
+mod protocols;
 
 use super::*;
 use crate::testing::planned;
@@ -58,8 +59,7 @@ fn question<'q>(method: &'q str, url: &'q str, fields: &'q [(String, String)]) -
         method,
         url,
         fields,
-        from: None,
-        listener: None,
+        ..Question::default()
     }
 }
 

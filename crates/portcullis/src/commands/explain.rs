@@ -32,11 +32,19 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
         fields: &fields,
         from: Some(arguments.from),
         listener: arguments.listener.as_deref(),
+        http2: arguments.http2,
+        tls_name: arguments.tls_name.as_deref(),
     };
     let live = Arc::new(Live::new(&plan, 1));
     let mut explanation =
         rehearse(&plan, &live, &question, Moment::default()).map_err(|reason| anyhow!(reason))?;
-    explanation.certificate = checked.certificate(&explanation.listener, &explanation.host);
+    if let Some(name) = &explanation.tls_name {
+        match checked.certificate(&explanation.listener, name) {
+            Some(Ok(certificate)) => explanation.certificate = Some(certificate),
+            Some(Err(why)) => explanation.refuse_handshake(&why),
+            None => {}
+        }
+    }
     if arguments.json {
         print(format!("{:#}\n", explanation.json()))?;
     } else {

@@ -107,6 +107,7 @@ fn run(case: &Val<Case>, plan: &Arc<Plan>) -> Vec<Diagnostic> {
         fields: &fields,
         from: case.from.as_ref().map(|from| from.value.0),
         listener: case.listener.as_ref().map(|name| name.value.as_str()),
+        ..Question::default()
     };
     match ask(plan, &question) {
         Ok(told) => cases::judge(case, &told),
