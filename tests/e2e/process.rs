@@ -58,6 +58,90 @@ fn a_graceful_stop_lets_a_request_finish() {
 }
 
 #[test]
+fn a_connection_that_has_just_come_in_gets_its_first_answer() {
+    let mut proxy = Proxy::start(FIXED, &[]);
+    let mut fresh = proxy.connect("web");
+    eventually("it is counted", || {
+        proxy
+            .admin("show info")
+            .contains("CurrConns: 1\n")
+            .then_some(())
+    });
+    proxy.signal(Signal::TERM);
+    proxy.wait_notice("STOPPING=1");
+    let response = fresh.get("a", "/");
+    assert_eq!(response.status, 200);
+    fresh.expect_closed();
+    assert_eq!(proxy.wait(), 0);
+}
+
+#[test]
+fn a_lame_duck_serves_while_its_health_page_says_no() {
+    let config = format!(
+        "[global]\nthreads = 1\nlame_duck = \"60s\"\n[admin]\nhttp = {{ bind = \"127.0.0.1:@admin@\" }}\n{FIXED}"
+    );
+    let mut proxy = Proxy::start(&config, &[]);
+    assert_eq!(proxy.connect("admin").get("a", "/healthz").status, 200);
+    proxy.signal(Signal::TERM);
+    proxy.wait_notice("STOPPING=1");
+    assert_eq!(proxy.connect("admin").get("a", "/healthz").status, 503);
+    assert_eq!(proxy.connect("web").get("a", "/").status, 200);
+    proxy.signal(Signal::TERM);
+    assert_eq!(
+        proxy.wait(),
+        0,
+        "the second signal ends the lame duck, not the requests"
+    );
+}
+
+/// A tunnel through which a WebSocket message has come, before a server that tells what it reads after that.
+fn websocket(proxy: &Proxy) -> portcullis_harness::Client {
+    let mut client = proxy.connect("web");
+    client.send("GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    assert_eq!(client.response().status, 101);
+    assert_eq!(client.exactly(4), b"\x81\x02hi");
+    client
+}
+
+#[test]
+fn websockets_are_told_to_go_at_a_frame_boundary() {
+    const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+    let (seen, close) = mpsc::channel();
+    let (go, gate) = mpsc::channel::<()>();
+    let (seen, gate) = (std::sync::Mutex::new(seen), std::sync::Mutex::new(gate));
+    let origin = Origin::tcp(move |peer| {
+        if peer.request().is_none() {
+            return;
+        }
+        // One message, and the first half of another.
+        peer.send([SWITCH.as_bytes(), b"\x81\x02hi\x81\x04ab"].concat());
+        gate.lock().unwrap().recv().unwrap();
+        peer.send("cd");
+        let frame = peer.exactly(8);
+        seen.lock().unwrap().send(frame).unwrap();
+    });
+    let config = "[global]\nthreads = 1\nshutdown_timeout = \"60s\"\ntunnel_drain = \"0s\"\n[listener.web]\nbind = \"127.0.0.1:@web@\"\n[[route]]\nservice = \"app\"\n[service.app]\nservers = [\"@app@\"]\n";
+    let mut proxy = Proxy::start(config, &[("app", origin.address())]);
+    let mut client = websocket(&proxy);
+    assert_eq!(client.exactly(4), b"\x81\x04ab");
+    proxy.signal(Signal::TERM);
+    proxy.wait_notice("STOPPING=1");
+    assert!(proxy.errors().is_empty() || proxy.is_running());
+    go.send(()).unwrap();
+    assert_eq!(
+        client.exactly(2),
+        b"cd",
+        "a frame that has begun is not torn"
+    );
+    assert_eq!(client.exactly(4), [0x88, 2, 0x03, 0xe9], "1001, going away");
+    let answer = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
+    client.send(answer);
+    assert_eq!(close.recv().unwrap(), answer, "the server hears of it");
+    client.expect_closed();
+    assert_eq!(proxy.wait(), 0);
+}
+
+#[test]
 fn a_second_signal_stops_at_once_with_3() {
     let (mut proxy, origin, _go) = waiting("60s");
     let mut client = proxy.connect("web");

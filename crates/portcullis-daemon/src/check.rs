@@ -189,6 +189,8 @@ fn conflicts(plan: &Plan) -> Vec<Diagnostic> {
                     .as_ref()
                     .filter(|socket| socket.path == *path)
                     .map(|_| format!("unix:{}", path.display())),
+                // Whose address it is, is known only to whoever passes it.
+                Bind::Passed { .. } => None,
             };
             findings.extend(conflict.map(|address| {
                 let message = format!(

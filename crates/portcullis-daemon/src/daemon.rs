@@ -38,6 +38,8 @@ pub(crate) enum Request {
     Rollback(Option<u64>, oneshot::Sender<Arc<Report>>),
     /// Tell what happened to the configuration, for operators and for machines.
     Generations(oneshot::Sender<(String, Value)>),
+    /// Hand over to a new process of the program; tell what came of it.
+    HandOver(oneshot::Sender<Result<String, String>>),
     /// Tell the effective configuration in force.
     Config(oneshot::Sender<String>),
     /// Conclude the probation of the last reload, with what got worse. Asked by nobody but the control thread itself.
@@ -129,6 +131,12 @@ impl Daemon {
     /// The effective configuration in force, as `check --dump` prints it. It holds no secrets: those are never written in one.
     pub(crate) async fn config(&self) -> String {
         self.ask(Request::Config).await.unwrap_or_default()
+    }
+
+    /// Hands over to a new process of the program and waits until it serves, or for the reason why it does not.
+    pub(crate) async fn hand_over(&self) -> Result<String, String> {
+        let asked = self.ask(Request::HandOver).await;
+        asked.unwrap_or_else(|| Err("the process is stopping".to_owned()))
     }
 
     /// `None` if the process is about to end.

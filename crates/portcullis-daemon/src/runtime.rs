@@ -40,6 +40,10 @@ pub(crate) enum Command {
     Revise,
     /// Accept no more and close connections as soon as they are idle.
     Drain,
+    /// Accept no more and close connections with their next answer: there is a successor.
+    HandOver,
+    /// Say goodbye to WebSockets.
+    EndTunnels,
     /// Say how busy you are.
     Report(oneshot::Sender<Busy>),
 }
@@ -121,9 +125,9 @@ impl Workers {
         }
     }
 
-    /// Gives each worker its socket of an address.
+    /// Spreads the sockets of an address over the workers.
     pub(crate) fn serve(&self, door: &Arc<Door>, key: &Key, sockets: Vec<Listening>) {
-        for (thread, socket) in self.0.iter().zip(sockets) {
+        for (thread, socket) in self.0.iter().cycle().zip(sockets) {
             let _ = thread.commands.send(Command::Serve {
                 door: Arc::clone(door),
                 key: key.clone(),
@@ -143,6 +147,16 @@ impl Workers {
         sum
     }
 
+    /// Asks every worker for a sign of life, and does not keep them alive by that.
+    pub(crate) fn pulse(&self) -> Pulse {
+        Pulse(
+            self.0
+                .iter()
+                .map(|thread| thread.commands.downgrade())
+                .collect(),
+        )
+    }
+
     /// Stops at once: whatever is open is cut.
     pub(crate) fn stop(self) {
         let handles: Vec<_> = self.0.into_iter().map(|thread| thread.handle).collect();
@@ -151,6 +165,26 @@ impl Workers {
                 tracing::error!("a worker thread ended by a panic");
             }
         }
+    }
+}
+
+/// Asks all workers for a sign of life.
+pub(crate) struct Pulse(Vec<mpsc::WeakUnboundedSender<Command>>);
+
+impl Pulse {
+    /// Waits until every worker has answered. False when one is gone; one that hangs is waited for, however long, so
+    /// that no second question is put to it.
+    pub(crate) async fn felt(&self) -> bool {
+        for commands in &self.0 {
+            let (answer, report) = oneshot::channel();
+            let asked = commands
+                .upgrade()
+                .is_some_and(|commands| commands.send(Command::Report(answer)).is_ok());
+            if !asked || report.await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -183,7 +217,7 @@ async fn work<L: LogSink + 'static>(
 /// The accept loops of one worker.
 struct Loops {
     worker: Rc<Worker>,
-    open: BTreeMap<Key, Rc<Notify>>,
+    open: BTreeMap<Key, Vec<Rc<Notify>>>,
 }
 
 impl Loops {
@@ -193,11 +227,14 @@ impl Loops {
             Command::Close { key } => self.close(&key),
             Command::Revise => self.worker.revise(),
             Command::Drain => {
-                std::mem::take(&mut self.open)
-                    .values()
-                    .for_each(|close| close.notify_one());
+                self.close_all();
                 self.worker.drain();
             }
+            Command::HandOver => {
+                self.close_all();
+                self.worker.hand_over();
+            }
+            Command::EndTunnels => self.worker.end_tunnels(),
             Command::Report(answer) => {
                 // Whoever asked may have stopped waiting.
                 let _ = answer.send(Busy {
@@ -224,12 +261,54 @@ impl Loops {
             Rc::clone(&self.worker),
             Rc::clone(&close),
         ));
-        self.open.insert(key, close);
+        self.open.entry(key).or_default().push(close);
+    }
+
+    fn close_all(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        open.values().flatten().for_each(|close| close.notify_one());
     }
 
     fn close(&mut self, key: &Key) {
-        if let Some(close) = self.open.remove(key) {
-            close.notify_one();
-        }
+        let open = self.open.remove(key);
+        open.iter().flatten().for_each(|close| close.notify_one());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pulse_is_felt_only_while_every_worker_answers() {
+        let (one, mut first) = mpsc::unbounded_channel();
+        let (two, mut second) = mpsc::unbounded_channel();
+        let pulse = Pulse(vec![one.downgrade(), two.downgrade()]);
+        let answer = |command: Option<Command>| match command {
+            Some(Command::Report(answer)) => answer.send(Busy::default()).unwrap(),
+            _ => unreachable!("only reports are asked for"),
+        };
+        let answers = async {
+            answer(first.recv().await);
+            answer(second.recv().await);
+        };
+        assert!(tokio::join!(pulse.felt(), answers).0);
+
+        let hung = async {
+            answer(first.recv().await);
+            second.recv().await
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(3600), async {
+            tokio::join!(pulse.felt(), hung)
+        });
+        assert!(waited.await.is_err(), "nobody is told meanwhile");
+
+        drop(two);
+        let answers = async { answer(first.recv().await) };
+        assert!(!tokio::join!(pulse.felt(), answers).0, "a worker is gone");
     }
 }

@@ -140,6 +140,8 @@ fn process(Plans { old, new }: Plans<'_>) -> Vec<Change> {
             "global.certificate_warning",
             a.certificate_warning == b.certificate_warning,
         ),
+        ("global.lame_duck", a.lame_duck == b.lame_duck),
+        ("global.tunnel_drain", a.tunnel_drain == b.tunnel_drain),
         ("log.level", a.log_level == b.log_level),
         ("log.access", old.access_log == new.access_log),
         ("admin.socket", a.admin_socket == b.admin_socket),

@@ -148,6 +148,8 @@ pub(crate) fn plan(listener: Listener, routes: Vec<Route>) -> Plan {
             shutdown_timeout: Duration::from_secs(30),
             watch: false,
             certificate_warning: Duration::from_secs(14 * 86_400),
+            lame_duck: None,
+            tunnel_drain: Duration::from_secs(10),
             log_level: "info".into(),
             admin_socket: None,
             admin_http: None,

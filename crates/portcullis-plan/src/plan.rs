@@ -77,6 +77,10 @@ pub struct Process {
     pub watch: bool,
     /// How long before the end of a certificate there is a warning about it.
     pub certificate_warning: Duration,
+    /// How long it serves on before it stops, while health pages say so already.
+    pub lame_duck: Option<Duration>,
+    /// How long tunnels go on in a stop.
+    pub tunnel_drain: Duration,
     /// Least severe level of the program log: error, warn, info, debug or trace.
     pub log_level: Box<str>,
     /// The admin socket, if any.

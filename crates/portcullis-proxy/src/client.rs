@@ -18,6 +18,9 @@ use crate::snapshot::Snapshot;
 use crate::wire::Wire;
 use crate::worker::Worker;
 
+/// How long a connection that has just come in may still take for its first byte when the worker drains: a round trip.
+const FIRST_WORDS: Duration = Duration::from_secs(1);
+
 /// An accepted connection, past its PROXY header and handshake.
 pub struct Connection {
     /// Its bytes.
@@ -176,21 +179,41 @@ impl Client {
         until: Moment,
     ) -> Pause {
         self.timer.arm(Slot::Download, Some(deadline), until);
+        let mut is_hurried = false;
         let pause = poll_fn(|cx| {
             if self.wire.poll_readable(cx).is_ready() {
                 return Poll::Ready(Pause::Readable);
             }
-            if worker.is_draining() || self.listener_id(&worker.snapshot()).is_none() {
+            if self.is_let_go(worker) || self.listener_id(&worker.snapshot()).is_none() {
                 return Poll::Ready(Pause::Drain);
             }
             if self.timer.fired() {
-                return Poll::Ready(Pause::Deadline(deadline));
+                return Poll::Ready(if is_hurried {
+                    Pause::Drain
+                } else {
+                    Pause::Deadline(deadline)
+                });
+            }
+            if worker.closes_idle() && !is_hurried {
+                is_hurried = true;
+                let until = until.min(self.first_words_by());
+                self.timer.arm(Slot::Download, Some(deadline), until);
             }
             Poll::Pending
         })
         .await;
         self.timer.disarm(Slot::Download);
         pause
+    }
+
+    /// Whether a drain closes it now. Who has just come in has its first request on its way.
+    fn is_let_go(&self, worker: &Worker) -> bool {
+        worker.closes_idle() && (self.requests > 0 || worker.now() >= self.first_words_by())
+    }
+
+    fn first_words_by(&self) -> Moment {
+        let handshake = self.handshake.unwrap_or_default();
+        self.accepted.plus(handshake).plus(FIRST_WORDS)
     }
 
     /// Writes all of `bytes`; the write deadline starts anew with every byte that goes.

@@ -1,11 +1,13 @@
 //! After 101, or 2xx to CONNECT: bytes both ways, unchanged, until both sides have ended or nothing moves for too long.
 
+mod frames;
+
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use portcullis_plan::{Deadline, EndedBy};
+use portcullis_plan::{Deadline, EndedBy, Fields};
 
 use crate::buffer::Buffer;
 use crate::client::Client;
@@ -14,6 +16,7 @@ use crate::desk::Desk;
 use crate::io::{PollIo, ServerIo, poll_fill};
 use crate::scene::Story;
 use crate::worker::{Counted, Worker};
+use frames::{Frames, GOING_AWAY};
 
 /// Carries bytes until the end. `leftover` is what the server sent behind its 101; what the client sent behind its
 /// request lies in the desk's input.
@@ -33,6 +36,8 @@ pub(crate) async fn run(
         buffer: None,
         state: Flow::Open,
         moved: 0,
+        frames: None,
+        is_sealed: false,
     };
     if !desk.input.is_empty() {
         let mut buffer = worker.relay_buffers.take();
@@ -41,18 +46,24 @@ pub(crate) async fn run(
         up.buffer = Some(buffer);
     }
     let mut down = Pipe {
+        frames: is_websocket(desk).then(Frames::default),
         buffer: leftover,
         state: Flow::Open,
         moved: 0,
+        is_sealed: false,
     };
+    down.follow();
     client.timer.arm(
         Slot::Download,
         Some(Deadline::TunnelIdle),
         worker.now().plus(idle),
     );
     let ended = poll_fn(|cx| {
-        let moved = up.poll(cx, worker, &mut client.wire, &mut server)
+        let mut moved = up.poll(cx, worker, &mut client.wire, &mut server)
             | down.poll(cx, worker, &mut server, &mut client.wire);
+        if worker.ends_tunnels() && down.say_goodbye(worker) {
+            moved |= down.poll(cx, worker, &mut server, &mut client.wire);
+        }
         if let Some(ended) = end_of(&up, &down) {
             return Poll::Ready(ended);
         }
@@ -83,9 +94,17 @@ pub(crate) async fn run(
     }
 }
 
+/// Whether what follows are WebSocket frames, by the request that asked for them.
+fn is_websocket(desk: &Desk) -> bool {
+    let upgrade = desk.request.first("upgrade");
+    upgrade.is_some_and(|protocol| protocol.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+}
+
 fn end_of(up: &Pipe, down: &Pipe) -> Option<EndedBy> {
     match (up.state, down.state) {
         (Flow::Closed, Flow::Closed) => Some(EndedBy::Completed),
+        // After the goodbye, nobody waits for a client that does not hang up.
+        (_, Flow::Closed) if down.is_sealed => Some(EndedBy::Completed),
         (Flow::SourceFailed, _) | (_, Flow::SinkFailed) => Some(EndedBy::Client),
         (_, Flow::SourceFailed) | (Flow::SinkFailed, _) => Some(EndedBy::Server),
         _ => None,
@@ -97,6 +116,10 @@ struct Pipe {
     buffer: Option<Buffer>,
     state: Flow,
     moved: u64,
+    /// How far the frames have come that it carries, where a goodbye may have to be put between two of them.
+    frames: Option<Frames>,
+    /// The goodbye was said: what still comes from the source is nothing the sink may see.
+    is_sealed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,6 +150,28 @@ impl Source for crate::wire::Wire {
 }
 
 impl Pipe {
+    /// Follows the frames in what was just read.
+    fn follow(&mut self) {
+        if let (Some(frames), Some(buffer)) = (&mut self.frames, &self.buffer) {
+            frames.pass(buffer.filled());
+        }
+    }
+
+    /// Puts a close frame between two frames, once, if the pipe is between two; tells whether it did.
+    fn say_goodbye(&mut self, worker: &Worker) -> bool {
+        let is_empty = self.buffer.as_ref().is_none_or(Buffer::is_empty);
+        let takes_one = self.frames.as_ref().is_some_and(Frames::takes_another);
+        if self.is_sealed || !is_empty || !takes_one || self.state != Flow::Open {
+            return false;
+        }
+        let buffer = self
+            .buffer
+            .get_or_insert_with(|| worker.relay_buffers.take());
+        buffer.fill_from(&GOING_AWAY);
+        self.is_sealed = true;
+        true
+    }
+
     /// Moves what goes; tells whether anything did.
     fn poll(
         &mut self,
@@ -192,7 +237,14 @@ impl Pipe {
                 self.state = Flow::Ended;
                 Poll::Ready(true)
             }
-            Poll::Ready(Ok(_)) => Poll::Ready(true),
+            Poll::Ready(Ok(_)) if self.is_sealed => {
+                buffer.clear();
+                Poll::Ready(true)
+            }
+            Poll::Ready(Ok(_)) => {
+                self.follow();
+                Poll::Ready(true)
+            }
             Poll::Ready(Err(_)) => self.end(Flow::SourceFailed),
             Poll::Pending => {
                 if let Some(buffer) = self.buffer.take() {

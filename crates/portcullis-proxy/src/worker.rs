@@ -70,10 +70,21 @@ pub struct Worker {
     pub(crate) log: Box<dyn LogSink>,
     unlogged: Cell<bool>,
     chance: Cell<u64>,
-    draining: Cell<bool>,
+    draining: Cell<Draining>,
+    ends_tunnels: Cell<bool>,
     date: Cell<(u64, [u8; 29])>,
     pub(crate) counts: Counts,
     active: Notify,
+}
+
+/// Whether connections come to their end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Draining {
+    No,
+    /// With the next answer: somebody else takes what comes then.
+    WithTheNextAnswer,
+    /// As soon as they are idle.
+    Now,
 }
 
 /// What a worker is busy with.
@@ -111,7 +122,8 @@ impl Worker {
             log,
             unlogged: Cell::new(false),
             chance: Cell::new(RandomState::new().hash_one(id.index())),
-            draining: Cell::new(false),
+            draining: Cell::new(Draining::No),
+            ends_tunnels: Cell::new(false),
             date: Cell::new((u64::MAX, [0; 29])),
             counts: Counts::default(),
             active: Notify::new(),
@@ -156,7 +168,22 @@ impl Worker {
 
     /// Begins the graceful end: idle connections close now, others after their exchange.
     pub fn drain(&self) {
-        self.draining.set(true);
+        self.draining.set(Draining::Now);
+        self.wheel.borrow().wake_all();
+    }
+
+    /// Begins the graceful end of a worker that has a successor: connections close with their next answer, so that none is
+    /// closed under a request that is on its way.
+    pub fn hand_over(&self) {
+        if self.draining.get() == Draining::No {
+            self.draining.set(Draining::WithTheNextAnswer);
+        }
+        self.wheel.borrow().wake_all();
+    }
+
+    /// Says goodbye to WebSockets where one frame has ended and none has begun.
+    pub fn end_tunnels(&self) {
+        self.ends_tunnels.set(true);
         self.wheel.borrow().wake_all();
     }
 
@@ -224,8 +251,17 @@ impl Worker {
         text
     }
 
-    pub(crate) const fn is_draining(&self) -> bool {
-        self.draining.get()
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.get() != Draining::No
+    }
+
+    /// Whether connections that wait for a request are closed.
+    pub(crate) fn closes_idle(&self) -> bool {
+        self.draining.get() == Draining::Now
+    }
+
+    pub(crate) const fn ends_tunnels(&self) -> bool {
+        self.ends_tunnels.get()
     }
 
     /// Tells the upkeep that there is something to keep up.

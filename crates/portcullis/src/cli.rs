@@ -32,7 +32,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve until a signal says to stop.
     ///
-    /// HUP reloads the configuration, USR1 reopens the access log, TERM, INT and QUIT stop gracefully within
+    /// HUP reloads the configuration, USR1 reopens the access log, USR2 hands over to a new process, TERM, INT and QUIT stop gracefully within
     /// `shutdown_timeout`; a second one of these stops at once.
     Run(RunArgs),
     /// Say everything that is wrong with the configuration.
@@ -66,6 +66,11 @@ pub(crate) enum Command {
     ///
     /// The files stay as they are: the next reload uses them again.
     Rollback(RollbackArgs),
+    /// Let the running process hand over to a new one: the program and the configuration as they are now.
+    ///
+    /// The new process gets every listening socket and starts beside the old one, which stops only when the new one serves. If
+    /// that fails, the old one goes on. USR2 does the same.
+    Upgrade(UpgradeArgs),
     /// Print the version.
     Version(VersionArgs),
     /// Print completions for a shell.
@@ -193,6 +198,13 @@ pub(crate) struct ReloadArgs {
     /// Accepted for habit: a reload is always waited for.
     #[arg(long, hide = true)]
     pub(crate) wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpgradeArgs {
+    /// The admin socket of the running process; else the one the configuration names.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,6 +29,7 @@ pub struct Setup {
     ports: Ports,
     names: BTreeMap<String, String>,
     environment: Vec<(String, String)>,
+    passed: Option<(OwnedFd, String)>,
 }
 
 impl Setup {
@@ -64,6 +66,13 @@ impl Setup {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Passes a listening socket to the proxy as a service manager does, under each of `names`, joined by colons.
+    #[must_use]
+    pub fn pass(mut self, socket: impl Into<OwnedFd>, names: &str) -> Self {
+        self.passed = Some((socket.into(), names.to_owned()));
         self
     }
 
@@ -128,6 +137,25 @@ impl Setup {
         self.call(&binary(), arguments)
     }
 
+    /// The call of a program by a service manager, which knows the process's id and passes sockets from number 3 on.
+    fn service(&mut self, program: &Path) -> Command {
+        let Some((socket, names)) = self.passed.take() else {
+            let mut command = self.call(program, &[]);
+            command.stdin(Stdio::null());
+            return command;
+        };
+        let count = names.split(':').count();
+        let places: String = (3..3 + count)
+            .map(|number| format!(" {number}<&0"))
+            .collect();
+        let script = format!(
+            "exec{places}; exec </dev/null; export LISTEN_PID=$$ LISTEN_FDS={count} LISTEN_FDNAMES={names}; exec \"$0\" \"$@\""
+        );
+        let mut command = self.call(Path::new("/bin/sh"), &["-c", &script]);
+        command.arg(program).stdin(socket);
+        command
+    }
+
     fn call(&self, program: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command
@@ -166,14 +194,12 @@ impl Setup {
         notify
             .set_read_timeout(Some(Duration::from_millis(20)))
             .expect("a socket option can be set");
-        let mut command = self.call(program, &["run", "-c"]);
+        let mut command = self.service(program);
         command
+            .args(["run", "-c"])
             .arg(path)
             .env("NOTIFY_SOCKET", self.folder.join("notify.sock"));
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be run");
         let output = collect(child.stdout.take().expect("its output is a pipe"));
         let errors = collect(child.stderr.take().expect("its errors are a pipe"));
@@ -184,6 +210,7 @@ impl Setup {
             errors,
             notify,
             ended: None,
+            successor: None,
         };
         proxy.wait_notice("READY=1");
         proxy
@@ -199,6 +226,7 @@ pub struct Proxy {
     errors: Arc<Mutex<Vec<u8>>>,
     notify: UnixDatagram,
     ended: Option<i32>,
+    successor: Option<Pid>,
 }
 
 impl Proxy {
@@ -266,6 +294,25 @@ servers = ["@app@"]
         self.child.id()
     }
 
+    /// Makes the process hand over and waits until the new one serves; gives its id. Signals go to that one from then on.
+    #[track_caller]
+    pub fn upgrade(&mut self) -> u32 {
+        let said = self.command(&["upgrade"]).expect(0);
+        let pid = said
+            .out
+            .split_whitespace()
+            .last()
+            .and_then(|word| word.parse().ok());
+        let pid: i32 = pid.unwrap_or_else(|| panic!("no process id: {}", said.out));
+        self.adopt(pid);
+        pid.cast_unsigned()
+    }
+
+    /// Lets signals go to the process that has taken over, and ends it with this.
+    pub fn adopt(&mut self, pid: i32) {
+        self.successor = Pid::from_raw(pid);
+    }
+
     /// Overwrites the configuration, without a reload.
     pub fn rewrite(&mut self, config: &str) -> PathBuf {
         self.setup.write(config)
@@ -291,20 +338,27 @@ servers = ["@app@"]
     /// Sends a signal.
     #[track_caller]
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().cast_signed()).expect("a process has an id");
+        let first = || Pid::from_raw(self.child.id().cast_signed()).expect("a process has an id");
+        let pid = self.successor.unwrap_or_else(first);
         kill_process(pid, signal).expect("the process can be signalled");
     }
 
     /// Waits until the service manager has been told this, such as `READY=1`.
     #[track_caller]
     pub fn wait_notice(&mut self, wanted: &str) {
+        let _ = self.notice(wanted);
+    }
+
+    /// Waits until the service manager has been told something of which one line begins like this; gives all of it.
+    #[track_caller]
+    pub fn notice(&mut self, wanted: &str) -> String {
         let give_up = Instant::now() + PATIENCE;
         let mut datagram = [0; 4096];
         loop {
             if let Ok(length) = self.notify.recv(&mut datagram) {
                 let text = String::from_utf8_lossy(&datagram[..length]);
-                if text.lines().any(|line| line == wanted) {
-                    return;
+                if text.lines().any(|line| line.starts_with(wanted)) {
+                    return text.into_owned();
                 }
             } else if let Some(code) = self.poll_end() {
                 panic!("the proxy ended with {code} before it said {wanted}");
@@ -400,6 +454,9 @@ impl Drop for Proxy {
         let running = self.poll_end().is_none();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(pid) = self.successor {
+            let _ = kill_process(pid, Signal::KILL);
+        }
         let errors = self.errors();
         if std::thread::panicking() {
             let ended = if running {

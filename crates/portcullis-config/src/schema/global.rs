@@ -18,6 +18,12 @@ section! {
         watch: default bool = false,
         /// How long before the end of a certificate there is a warning about it, at a start, a reload and by `portcullis check`. Its end is always a metric.
         certificate_warning: default Duration = "14d",
+        /// How long a stopping process still serves as before while its health page already says that it stops, so that those in front
+        /// of it send no more. Comes before `shutdown_timeout`.
+        lame_duck: default Option<Duration> = "off",
+        /// How long tunnels go on in a stop. WebSockets then get a close frame (1001, going away) as soon as no frame is under way;
+        /// what is left at `shutdown_timeout` is cut. At the latest this is a second before `shutdown_timeout`.
+        tunnel_drain: default Duration = "10s",
     }
     not yet: "user", "group", "chroot", "pidfile", "pid_file";
 }

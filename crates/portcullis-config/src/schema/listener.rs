@@ -16,7 +16,8 @@ section! {
     pub struct Listener {
         /// Its name.
         name: key String,
-        /// One or more addresses: `"0.0.0.0:80"`, `"[::]:80"`, `":80"` (IPv6 and IPv4), `"unix:/run/x.sock"`.
+        /// One or more addresses: `"0.0.0.0:80"`, `"[::]:80"`, `":80"` (IPv6 and IPv4), `"unix:/run/x.sock"`,
+        /// `"fd:web"` for the sockets named `web` that the service manager passes (socket activation).
         bind: required Vec<Val<Bind>>,
         /// Permissions of its Unix sockets, as octal digits; `"0660"` when absent.
         unix_mode: optional FileMode,

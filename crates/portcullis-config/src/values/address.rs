@@ -11,14 +11,19 @@ use super::{Invalid, quoted};
 
 /// The longest path a Unix socket address can hold on Linux, without its final NUL.
 const MAX_UNIX_PATH: usize = 107;
+/// The longest name a service manager gives to a socket it passes (`sd_listen_fds_with_names(3)`).
+const MAX_SOCKET_NAME: usize = 255;
 
-/// Where a listener accepts: `0.0.0.0:80`, `[::1]:80`, `:8080` (all addresses, IPv6 and IPv4) or `unix:/run/x.sock`.
+/// Where a listener accepts: `0.0.0.0:80`, `[::1]:80`, `:8080` (all addresses, IPv6 and IPv4), `unix:/run/x.sock`, or
+/// `fd:web` for the sockets of that name which the service manager passes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Bind {
     /// A TCP address. Port 0 lets the system choose.
     Tcp(SocketAddr),
     /// An absolute path.
     Unix(PathBuf),
+    /// The sockets of this name that whoever starts the process opens and passes (`LISTEN_FDNAMES`).
+    Passed(String),
 }
 
 impl FromStr for Bind {
@@ -27,6 +32,9 @@ impl FromStr for Bind {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         if let Some(path) = text.strip_prefix("unix:") {
             return unix(path).map(Self::Unix);
+        }
+        if let Some(name) = text.strip_prefix("fd:") {
+            return socket_name(name).map(Self::Passed);
         }
         if let Some(port) = text.strip_prefix(':').filter(|port| !port.contains(':')) {
             let port = port_number(port, text)?;
@@ -50,6 +58,7 @@ impl fmt::Display for Bind {
         match self {
             Self::Tcp(address) => write!(f, "{address}"),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Passed(name) => write!(f, "fd:{name}"),
         }
     }
 }
@@ -122,6 +131,23 @@ impl fmt::Display for Address {
             Self::Name { host, port } => write!(f, "{host}:{port}"),
         }
     }
+}
+
+/// The name of a passed socket, by the rules of systemd's `FileDescriptorName=`.
+fn socket_name(name: &str) -> Result<String, Invalid> {
+    let is_name = !name.is_empty()
+        && name.len() <= MAX_SOCKET_NAME
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b':');
+    if is_name {
+        return Ok(name.to_owned());
+    }
+    Err(
+        Invalid::new(format!("{} is not the name of a passed socket", quoted(name))).help(
+            "write the socket's `FileDescriptorName=`, such as \"fd:web\": letters, digits and signs, no space and no colon",
+        ),
+    )
 }
 
 fn unix(path: &str) -> Result<PathBuf, Invalid> {
@@ -256,6 +282,7 @@ impl Bind {
     pub fn conflicts_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Unix(a), Self::Unix(b)) => a == b,
+            (Self::Passed(a), Self::Passed(b)) => a == b,
             (Self::Tcp(a), Self::Tcp(b)) if a.port() == b.port() && a.port() != 0 => {
                 a.ip() == b.ip() || covers(a.ip(), b.ip()) || covers(b.ip(), a.ip())
             }
@@ -280,7 +307,7 @@ mod tests {
 
     #[test]
     fn binds_read_and_print() {
-        for text in ["0.0.0.0:80", "[::1]:80", "unix:/run/x.sock"] {
+        for text in ["0.0.0.0:80", "[::1]:80", "unix:/run/x.sock", "fd:web"] {
             assert_eq!(text.parse::<Bind>().unwrap().to_string(), text);
         }
         assert_eq!(":8080".parse::<Bind>().unwrap().to_string(), "[::]:8080");
@@ -297,6 +324,9 @@ mod tests {
         assert!(help("127.0.0.1:99999").contains("65535"));
         assert!(help("unix:run/x.sock").contains("unix:/"));
         assert!("127.0.0.1:+80".parse::<Bind>().is_err());
+        for name in ["fd:", "fd:a:b", "fd:a b"] {
+            assert!(help(name).contains("FileDescriptorName"), "{name}");
+        }
     }
 
     #[test]
@@ -349,5 +379,7 @@ mod tests {
         );
         assert!(!bind("0.0.0.0:0").conflicts_with(&bind("0.0.0.0:0")));
         assert!(!bind("127.0.0.1:80").conflicts_with(&bind("127.0.0.2:80")));
+        assert!(bind("fd:web").conflicts_with(&bind("fd:web")));
+        assert!(!bind("fd:web").conflicts_with(&bind("fd:more")));
     }
 }

@@ -84,6 +84,7 @@ pub(crate) async fn execute(command: Command, session: &mut Session, admin: &Adm
             answered(true, &if json { value.to_string() } else { text })
         }
         Command::Config => answered(true, &admin.daemon.config().await),
+        Command::Upgrade => upgrade(admin).await,
     }
 }
 
@@ -281,6 +282,16 @@ fn answered(is_good: bool, told: &str) -> Reply {
         .collect();
     let success = u8::from(is_good);
     Reply::Dump(format!("Success={success}\n--\n{}\n", lines.join("\n")))
+}
+
+async fn upgrade(admin: &Admin) -> Reply {
+    match admin.daemon.hand_over().await {
+        Ok(text) => answered(true, &text),
+        Err(reason) => {
+            let told = format!("no hand-over, everything stays as it was: {reason}");
+            answered(false, &told)
+        }
+    }
 }
 
 fn info_facts(admin: &Admin, snapshot: &Snapshot) -> InfoFacts {

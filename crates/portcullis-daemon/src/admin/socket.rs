@@ -6,6 +6,7 @@ use std::time::Duration;
 use portcullis_plan::plan::AdminLevel;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -19,12 +20,19 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Read from a session at a time.
 const READ_BYTES: usize = 4096;
 
-/// Serves the runtime API on `listener`. Ends only by being dropped, which ends every session with it.
-pub(crate) async fn serve(listener: UnixListener, level: AdminLevel, admin: Arc<Admin>) {
+/// Serves the runtime API on `listener`. Once `closing` changes it takes no more sessions and ends with the last of them; being
+/// dropped ends every session with it.
+pub(crate) async fn serve(
+    listener: UnixListener,
+    level: AdminLevel,
+    admin: Arc<Admin>,
+    mut closing: watch::Receiver<bool>,
+) {
     let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = sessions.join_next() => {}
+            _ = closing.changed() => break,
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if sessions.len() < SESSIONS => {
                     let admin = Arc::clone(&admin);
@@ -38,6 +46,8 @@ pub(crate) async fn serve(listener: UnixListener, level: AdminLevel, admin: Arc<
             },
         }
     }
+    drop(listener);
+    while sessions.join_next().await.is_some() {}
 }
 
 /// One session, until either side ends it. An error of the stream is the client's way to leave.
@@ -187,7 +197,13 @@ mod tests {
         let admin = admin(CONFIG);
         let listener = UnixListener::bind(&path).unwrap();
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, AdminLevel::User, Arc::clone(&admin)));
+        let (_open, closing) = watch::channel(false);
+        server.spawn(serve(
+            listener,
+            AdminLevel::User,
+            Arc::clone(&admin),
+            closing,
+        ));
         let mut sessions = Vec::new();
         for _ in 0..SESSIONS {
             let mut session = UnixStream::connect(&path).await.unwrap();

@@ -166,6 +166,12 @@ pub(crate) const TABLE: &[Entry] = &[
     ),
     entry("show version", "show version", User, "tell the version"),
     entry(
+        "upgrade",
+        "upgrade",
+        Admin,
+        "hand over to a new process of the program",
+    ),
+    entry(
         "user",
         "user",
         User,

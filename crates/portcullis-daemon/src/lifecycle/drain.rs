@@ -1,6 +1,7 @@
 //! The graceful end: accept no more, let requests and tunnels come to theirs, say once a second what is waited for,
 //! and stop at once when the time is over or a second signal comes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -16,15 +17,53 @@ const LOOK: Duration = Duration::from_millis(20);
 const SAY: Duration = Duration::from_secs(1);
 /// How long the last lines of the access log may take.
 const LAST_LINES: Duration = Duration::from_secs(2);
+/// How long before the end WebSockets are told at the latest.
+const LAST_GOODBYE: Duration = Duration::from_secs(1);
+
+/// Who takes the connections that come from now on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nobody: idle connections are closed at once.
+    Nobody,
+    /// A successor: connections close with their next answer, so that no request is lost on its way.
+    Successor,
+}
 
 impl Process {
-    /// Ends the process's work.
-    pub(super) async fn drain(self, signals: &mut Signals) -> Exit {
-        let patience = self.daemon.snapshot().plan.process.shutdown_timeout;
-        let deadline = Instant::now() + patience;
+    /// Serves on while health pages already say that we stop; a second signal cuts that short.
+    pub(super) async fn lame_duck(&self, signals: &mut Signals) {
+        let plan = Arc::clone(&self.daemon.snapshot().plan);
+        let process = &plan.process;
+        let Some(patience) = process.lame_duck else {
+            return;
+        };
         self.daemon.snapshot().live.process.drain();
-        self.notifier.stopping("draining", patience);
-        self.workers.tell(|| Command::Drain);
+        let whole = patience + process.shutdown_timeout;
+        tracing::info!("serving on for {patience:?}, health pages say that we stop");
+        self.notifier.stopping("lame duck: serving on", whole);
+        tokio::select! {
+            () = tokio::time::sleep(patience) => {}
+            name = signals.stop() => tracing::info!(signal = name, "draining without further delay"),
+        }
+    }
+
+    /// Ends the process's work.
+    pub(super) async fn drain(self, after: After, signals: &mut Signals) -> Exit {
+        let plan = Arc::clone(&self.daemon.snapshot().plan);
+        let patience = plan.process.shutdown_timeout;
+        let tunnels = plan
+            .process
+            .tunnel_drain
+            .min(patience.saturating_sub(LAST_GOODBYE));
+        let begun = Instant::now();
+        self.daemon.snapshot().live.process.drain();
+        match after {
+            After::Nobody => {
+                self.workers.tell(|| Command::Drain);
+                self.notifier.stopping("draining", patience);
+            }
+            After::Successor => self.workers.tell(|| Command::HandOver),
+        }
         let Self {
             daemon,
             workers,
@@ -33,10 +72,14 @@ impl Process {
             notifier,
             ..
         } = self;
-        // Unix socket files go now; TCP ports are free for a successor.
+        // Unix socket files go now, unless a successor has them; TCP ports are free.
         drop(sockets);
 
-        let mut say = Instant::now() + SAY;
+        let deadline = begun + patience;
+        let (mut say, mut goodbye) = (begun + SAY, Some(begun + tunnels));
+        // Who has asked for nothing until then will not miss the connection.
+        let mut hurry =
+            (after == After::Successor).then(|| begun + patience.saturating_sub(LAST_GOODBYE));
         let exit = loop {
             let mut busy = workers.busy().await;
             // Those in their handshake are known to nobody else.
@@ -51,6 +94,14 @@ impl Process {
                 tracing::warn!("the time is over: {} cut", waited_for(busy));
                 break Exit::Forced;
             }
+            if goodbye.is_some_and(|at| now >= at) {
+                goodbye = None;
+                workers.tell(|| Command::EndTunnels);
+            }
+            if hurry.is_some_and(|at| now >= at) {
+                hurry = None;
+                workers.tell(|| Command::Drain);
+            }
             if now >= say {
                 say = now + SAY;
                 let text = format!(
@@ -59,7 +110,9 @@ impl Process {
                     (deadline - now).as_secs()
                 );
                 tracing::info!("{text}");
-                notifier.status(&text);
+                if after == After::Nobody {
+                    notifier.still_stopping(&text, deadline - now);
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}

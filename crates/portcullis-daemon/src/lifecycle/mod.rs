@@ -2,35 +2,39 @@
 //! and drain within the time allowed.
 
 mod drain;
+pub(crate) mod handover;
 pub(crate) mod notify;
+mod serve;
 mod signals;
 mod start;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use portcullis_config::{Config, SourceMap};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use crate::access_log::AccessLog;
 use crate::check::ConfigSource;
-use crate::daemon::{Asker, Daemon, Order, Request};
+use crate::daemon::Daemon;
 use crate::history::History;
 use crate::listen::door::Door;
+use crate::listen::passed::Passed;
 use crate::listen::set::Sockets;
 use crate::log;
 use crate::probe::Probes;
 use crate::recording::Recording;
 use crate::reload::Probation;
-use crate::report::counted;
 use crate::resolve::Resolver;
 use crate::runtime::{self, Workers};
 use crate::watch::Watched;
+use drain::After;
+use handover::{Caller, Taken};
 use notify::Notifier;
-use signals::{Signal, Signals};
+use signals::Signals;
+use watchdog::Watchdog;
 
 /// What to run, and how.
 pub struct Options {
@@ -72,6 +76,13 @@ impl Exit {
 #[must_use]
 pub fn run(options: Options) -> Exit {
     log::start();
+    let given = match Given::from_env() {
+        Ok(given) => given,
+        Err(error) => {
+            tracing::error!(%error, "what was passed to this process cannot be used");
+            return Exit::Failed;
+        }
+    };
     // Before any library builds a TLS configuration of its own. Somebody else's provider stays, if there is one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match runtime::runtime() {
@@ -81,7 +92,7 @@ pub fn run(options: Options) -> Exit {
             return Exit::Failed;
         }
     };
-    let exit = runtime.block_on(control(options));
+    let exit = runtime.block_on(control(options, given));
     // A lookup of a host name may hang in the system's resolver; nobody waits for it.
     runtime.shutdown_background();
     exit
@@ -98,7 +109,10 @@ pub(crate) struct Process {
     pub(crate) access_log: AccessLog,
     pub(crate) probes: Probes,
     pub(crate) resolver: Resolver,
-    pub(crate) notifier: Notifier,
+    pub(crate) notifier: Arc<Notifier>,
+    /// Held for its task.
+    pub(crate) _watchdog: Watchdog,
+    pub(crate) caller: Option<Caller>,
     /// What the configuration in force was made from.
     pub(crate) made_from: MadeFrom,
     /// What happened to the configuration.
@@ -125,98 +139,45 @@ pub(crate) struct MadeFrom {
     pub(crate) sources: Arc<SourceMap>,
 }
 
-async fn control(options: Options) -> Exit {
+async fn control(options: Options, given: Given) -> Exit {
     let Ok(mut signals) = Signals::new() else {
         tracing::error!("cannot watch for signals");
         return Exit::Failed;
     };
     let (requests, mut asked) = mpsc::channel(16);
-    let Some(started) = start::start(options, requests).await else {
+    let Some(started) = start::start(options, given, requests).await else {
         return Exit::Failed;
     };
-    let start::Started { mut process, admin } = started;
-    process.serve(&mut signals, &mut asked).await;
-    let exit = process.drain(&mut signals).await;
-    drop(admin);
+    let start::Started {
+        mut process,
+        mut admin,
+    } = started;
+    let after = process.serve(&mut signals, &mut asked, &admin).await;
+    match after {
+        After::Nobody => process.lame_duck(&mut signals).await,
+        After::Successor => {
+            process.sockets.leave_files();
+            admin.leave();
+        }
+    }
+    let exit = process.drain(after, &mut signals).await;
+    admin.finish().await;
     exit
 }
 
-impl Process {
-    /// Until a signal says to stop.
-    async fn serve(&mut self, signals: &mut Signals, asked: &mut mpsc::Receiver<Request>) {
-        let mut second = tokio::time::interval(Duration::from_secs(1));
-        second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let request = tokio::select! {
-                _ = second.tick() => {
-                    let snapshot = self.daemon.snapshot();
-                    snapshot.live.tick(&snapshot.plan, self.daemon.clock.now());
-                    match self.verdict() {
-                        Some(worse) => Request::Conclude(worse),
-                        None => continue,
-                    }
-                }
-                Some(request) = asked.recv() => request,
-                signal = signals.next() => match signal {
-                    // Nobody waits for the answer; the log has it.
-                    Signal::Reload => Request::Reload(Order::by(Asker::Signal), oneshot::channel().0),
-                    Signal::Reopen => {
-                        self.access_log.reopen();
-                        continue;
-                    }
-                    Signal::HandOver => {
-                        tracing::warn!("USR2 is ignored: handing over to a new binary is not supported by this version");
-                        continue;
-                    }
-                    Signal::Stop(name) => {
-                        tracing::info!(signal = name, "stopping");
-                        return;
-                    }
-                },
-            };
-            tokio::select! {
-                () = self.answer(request) => {}
-                name = signals.stop() => {
-                    tracing::info!(signal = name, "stopping, the reload is abandoned");
-                    return;
-                }
-            }
-        }
-    }
+/// What a process finds open when it begins.
+enum Given {
+    /// By a service manager, or nothing.
+    Passed(Passed),
+    /// By the process whose place it takes.
+    Taken(Box<Taken>),
+}
 
-    /// Does what is asked for. Whoever asked may have left.
-    async fn answer(&mut self, request: Request) {
-        match request {
-            Request::Reload(order, answer) => self.reload_and_answer(&order, answer).await,
-            Request::Conclude(worse) => self.conclude(worse).await,
-            Request::Plan(path, answer) => {
-                let _ = answer.send(self.plan(path).await);
-            }
-            Request::Rollback(to, answer) => {
-                let _ = answer.send(Arc::new(self.roll_back(to).await));
-            }
-            Request::Generations(answer) => {
-                let _ = answer.send((self.history.text(), self.history.json()));
-            }
-            Request::Config(answer) => {
-                let MadeFrom {
-                    config, sources, ..
-                } = &self.made_from;
-                let _ = answer.send(portcullis_config::dump(config, sources));
-            }
-            Request::Renew(answer) => {
-                let _ = answer.send(Arc::new(self.renew().await));
-            }
-        }
-    }
-
-    /// How things are, for the service manager.
-    pub(crate) fn status(&self) -> String {
-        let plan = &self.daemon.snapshot().plan;
-        let listeners = counted(plan.listeners.len(), "listener");
-        format!(
-            "serving, {listeners}, {}",
-            counted(plan.servers.len(), "server")
-        )
+impl Given {
+    fn from_env() -> std::io::Result<Self> {
+        Ok(match Taken::from_env()? {
+            Some(taken) => Self::Taken(Box::new(taken)),
+            None => Self::Passed(Passed::from_env()?),
+        })
     }
 }

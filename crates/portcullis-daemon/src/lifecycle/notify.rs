@@ -6,6 +6,7 @@ use std::io;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 /// The service manager, if one started us and wants to know.
 #[derive(Debug)]
@@ -25,6 +26,11 @@ impl Notifier {
         ));
     }
 
+    /// Another process takes over: from now on the manager listens to that one.
+    pub(crate) fn main_process(&self, pid: u32) {
+        self.send(&format!("MAINPID={pid}"));
+    }
+
     /// A reload begins. The moment must be in the same datagram, or `Type=notify-reload` takes it for an old one.
     pub(crate) fn reloading(&self) {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -36,16 +42,22 @@ impl Notifier {
     }
 
     /// We stop; `patience` is how long that may still take.
-    pub(crate) fn stopping(&self, status: &str, patience: std::time::Duration) {
+    pub(crate) fn stopping(&self, status: &str, patience: Duration) {
         let micros = patience.as_micros().saturating_add(1_000_000);
         self.send(&format!(
             "STOPPING=1\nSTATUS={status}\nEXTEND_TIMEOUT_USEC={micros}"
         ));
     }
 
-    /// How things are, in words.
-    pub(crate) fn status(&self, status: &str) {
-        self.send(&format!("STATUS={status}"));
+    /// We still stop; `patience` is how long that may still take. Every such notice moves the manager's own deadline.
+    pub(crate) fn still_stopping(&self, status: &str, patience: Duration) {
+        let micros = patience.as_micros().saturating_add(1_000_000);
+        self.send(&format!("STATUS={status}\nEXTEND_TIMEOUT_USEC={micros}"));
+    }
+
+    /// We are alive.
+    pub(crate) fn alive(&self) {
+        self.send("WATCHDOG=1");
     }
 
     fn towards(name: &OsStr) -> io::Result<(UnixDatagram, SocketAddr)> {
@@ -87,6 +99,12 @@ mod tests {
             next(&|| notifier.ready("serving")).starts_with("READY=1\nSTATUS=serving\nMAINPID=")
         );
         assert!(next(&|| notifier.reloading()).starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        let patience = Duration::from_secs(2);
+        assert_eq!(
+            next(&|| notifier.still_stopping("draining", patience)),
+            "STATUS=draining\nEXTEND_TIMEOUT_USEC=3000000"
+        );
+        assert_eq!(next(&|| notifier.alive()), "WATCHDOG=1");
     }
 
     #[test]

@@ -13,19 +13,21 @@ use portcullis_plan::live::Live;
 use portcullis_plan::plan::{AdminHttp, AdminSocket, Bind};
 use portcullis_proxy::{Clock, SnapshotCell};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
+use super::handover::{self, Caller};
 use super::notify::Notifier;
-use super::{MadeFrom, Options, Process};
+use super::watchdog::Watchdog;
+use super::{Given, MadeFrom, Options, Process};
 use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::check::{Checked, check};
 use crate::daemon::{Daemon, Request};
 use crate::history::{Entry, History};
-use crate::listen::bind::{Bound, Listening};
+use crate::listen::bind::{BindError, Bound, Listening};
 use crate::listen::descriptors;
 use crate::listen::door::{Door, Rules};
-use crate::listen::set::Sockets;
+use crate::listen::set::{Key, Sockets};
 use crate::log::{self, Occasionally};
 use crate::probe::Probes;
 use crate::reload::is_warning;
@@ -43,12 +45,49 @@ pub(super) struct Started {
 
 /// The admin endpoints: their sockets, and the tasks that serve them. Dropping it closes both.
 pub(super) struct AdminDoors {
-    _tasks: JoinSet<()>,
-    _bound: Vec<Bound>,
+    tasks: JoinSet<()>,
+    bound: Vec<(Key, Bound)>,
+    closing: watch::Sender<bool>,
+    http: Option<AbortHandle>,
+}
+
+/// How long sessions may take to say their last when a successor has taken over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+impl AdminDoors {
+    /// A descriptor of each socket, for a successor.
+    pub(super) fn hand_out(&self) -> io::Result<Vec<(Key, Vec<Listening>)>> {
+        let all = self.bound.iter();
+        all.map(|(key, bound)| Ok((key.clone(), bound.descriptors()?)))
+            .collect()
+    }
+
+    /// A successor has the sockets: takes no more sessions, and lets those that are open come to their end.
+    pub(super) fn leave(&mut self) {
+        for (_, bound) in &mut self.bound {
+            bound.leave_file();
+        }
+        self.closing.send_replace(true);
+        if let Some(http) = self.http.take() {
+            http.abort();
+        }
+    }
+
+    /// Closes both, after a moment for those who have been left with an answer on its way.
+    pub(super) async fn finish(mut self) {
+        if *self.closing.borrow() {
+            let ends = async { while self.tasks.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(LAST_WORDS, ends).await;
+        }
+    }
 }
 
 /// Starts a process; `None` after saying why not.
-pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> Option<Started> {
+pub(super) async fn start(
+    options: Options,
+    given: Given,
+    requests: mpsc::Sender<Request>,
+) -> Option<Started> {
     let clock = Clock::start();
     log_panics(clock);
     let descriptors = descriptors::raise_limit();
@@ -83,7 +122,14 @@ pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> 
         );
     }
 
-    let sockets = Sockets::default();
+    let (sockets, learnt, predecessor) = match given {
+        Given::Passed(passed) => (Sockets::with(passed), None, None),
+        Given::Taken(taken) => (
+            Sockets::inherited(taken.sockets),
+            Some(taken.learnt),
+            Some(taken.predecessor),
+        ),
+    };
     let opened = match sockets.prepare(&plan, plan.process.threads) {
         Ok(opened) => opened,
         Err(errors) => {
@@ -91,18 +137,23 @@ pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> 
             return None;
         }
     };
+    for name in sockets.left_over(&plan) {
+        tracing::warn!(
+            "the socket `{name}` was passed, but no listener has `bind = \"fd:{name}\"`: its clients wait in vain"
+        );
+    }
     let admin_socket = plan
         .process
         .admin_socket
         .clone()
-        .map(open_admin_socket)
+        .map(|socket| open_admin_socket(socket, &sockets))
         .transpose()
         .ok()?;
     let admin_http = plan
         .process
         .admin_http
         .clone()
-        .map(open_admin_http)
+        .map(|http| open_admin_http(http, &sockets))
         .transpose()
         .ok()?;
 
@@ -156,6 +207,8 @@ pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> 
     let (watched, watching) = watch::channel(made_from.watched(&plan));
     let mut watcher = JoinSet::new();
     watcher.spawn(crate::watch::run(watching, Arc::clone(&daemon)));
+    let notifier = Arc::new(Notifier::from_env());
+    let watchdog = Watchdog::start(&notifier, workers.pulse());
     let mut process = Process {
         source,
         strict,
@@ -165,7 +218,9 @@ pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> 
         access_log,
         probes: Probes::new(clock),
         resolver: Resolver::default(),
-        notifier: Notifier::from_env(),
+        notifier,
+        _watchdog: watchdog,
+        caller: Caller::of_this_process().ok(),
         history: begun(&made_from, clock),
         probation: None,
         made_from,
@@ -174,11 +229,27 @@ pub(super) async fn start(options: Options, requests: mpsc::Sender<Request>) -> 
         daemon: Arc::clone(&daemon),
     };
     let snapshot = daemon.snapshot();
+    if let Some(learnt) = learnt {
+        handover::learn(&snapshot, &learnt, clock.now());
+    }
     process.resolver.apply(&snapshot);
     process.resolver.settle(&snapshot).await;
     process.probes.apply(&snapshot);
+    if let Some(predecessor) = &predecessor {
+        predecessor
+            .may_we_serve()
+            .map_err(|error| say_error(&format!("the predecessor does not let us serve: {error}")))
+            .ok()?;
+    }
     process.open_and_close(opened);
+    process.sockets.renounce();
     let admin = serve_admin(&process, admin_socket, admin_http)?;
+    if let Some(predecessor) = predecessor {
+        predecessor
+            .dismiss()
+            .map_err(|error| say_error(&format!("the predecessor is gone: {error}")))
+            .ok()?;
+    }
     announce(&process, ready);
     Some(Started { process, admin })
 }
@@ -212,12 +283,12 @@ fn announce(process: &Process, ready: Option<super::ReadyHook>) {
     }
 }
 
-fn open_admin_socket(socket: AdminSocket) -> Result<(AdminSocket, Bound), ()> {
+fn open_admin_socket(socket: AdminSocket, sockets: &Sockets) -> Result<(AdminSocket, Bound), ()> {
     let bind = Bind::Unix {
         path: socket.path.clone(),
         mode: socket.mode,
     };
-    match Bound::open(&bind, ADMIN_BACKLOG, 1) {
+    match open_admin(&bind, &socket_key(&socket), sockets) {
         Ok(bound) => Ok((socket, bound)),
         Err(error) => {
             say_error(&format!("admin socket: {error}"));
@@ -226,12 +297,12 @@ fn open_admin_socket(socket: AdminSocket) -> Result<(AdminSocket, Bound), ()> {
     }
 }
 
-fn open_admin_http(http: AdminHttp) -> Result<(AdminHttp, Bound), ()> {
+fn open_admin_http(http: AdminHttp, sockets: &Sockets) -> Result<(AdminHttp, Bound), ()> {
     let bind = Bind::Tcp {
         address: http.bind,
         dual_stack: true,
     };
-    match Bound::open(&bind, ADMIN_BACKLOG, 1) {
+    match open_admin(&bind, &http_key(&http), sockets) {
         Ok(bound) => Ok((http, bound)),
         Err(error) => {
             say_error(&format!("admin endpoint: {error}"));
@@ -240,13 +311,29 @@ fn open_admin_http(http: AdminHttp) -> Result<(AdminHttp, Bound), ()> {
     }
 }
 
+fn open_admin(bind: &Bind, key: &Key, sockets: &Sockets) -> Result<Bound, BindError> {
+    match sockets.inheritance(key) {
+        Some(sockets) => Bound::inherited(bind, sockets, ADMIN_BACKLOG, 1),
+        None => Bound::open(bind, ADMIN_BACKLOG, 1),
+    }
+}
+
+fn socket_key(socket: &AdminSocket) -> Key {
+    Key::Unix(socket.path.clone())
+}
+
+fn http_key(http: &AdminHttp) -> Key {
+    Key::Tcp(http.bind, true)
+}
+
 fn serve_admin(
     process: &Process,
     socket: Option<(AdminSocket, Bound)>,
     http: Option<(AdminHttp, Bound)>,
 ) -> Option<AdminDoors> {
     let admin = Admin::new(Arc::clone(&process.daemon), process.resolver.lookups());
-    let (mut tasks, mut bound) = (JoinSet::new(), Vec::new());
+    let (mut tasks, mut bound, mut http_task) = (JoinSet::new(), Vec::new(), None);
+    let (closing, is_closing) = watch::channel(false);
     let mut failed =
         |error: io::Error| say_error(&format!("an admin endpoint cannot be served: {error}"));
     if let Some((socket, open)) = socket {
@@ -261,10 +348,11 @@ fn serve_admin(
                 listener,
                 socket.level,
                 Arc::clone(&admin),
+                is_closing.clone(),
             ));
         }
         tracing::info!(listener = "admin.socket", address = %open.address, "listening");
-        bound.push(open);
+        bound.push((socket_key(&socket), open));
     }
     if let Some((http, open)) = http {
         for descriptor in open.descriptors().map_err(&mut failed).ok()? {
@@ -274,18 +362,20 @@ fn serve_admin(
             let listener = tokio::net::TcpListener::from_std(listener)
                 .map_err(&mut failed)
                 .ok()?;
-            tasks.spawn(crate::admin::http::serve(
+            http_task = Some(tasks.spawn(crate::admin::http::serve(
                 listener,
                 http.clone(),
                 Arc::clone(&admin),
-            ));
+            )));
         }
         tracing::info!(listener = "admin.http", address = %open.address, "listening");
-        bound.push(open);
+        bound.push((http_key(&http), open));
     }
     Some(AdminDoors {
-        _tasks: tasks,
-        _bound: bound,
+        tasks,
+        bound,
+        closing,
+        http: http_task,
     })
 }
 

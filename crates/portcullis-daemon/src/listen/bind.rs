@@ -36,6 +36,14 @@ pub(crate) enum BindError {
         /// The address as operators write it.
         address: String,
     },
+    /// Nobody passed it to us.
+    #[error("no socket named `{name}` was passed to this process{}", passed_instead(.passed))]
+    NotPassed {
+        /// The name.
+        name: String,
+        /// The names of those that were.
+        passed: Vec<String>,
+    },
     /// Something else lies at the path.
     #[error("{path} exists and is no socket")]
     NotASocket {
@@ -70,6 +78,23 @@ impl Listening {
         }
     }
 
+    /// Its address as operators write it.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Tcp(socket) => socket
+                .local_addr()
+                .map_or_else(|_| "?".to_owned(), |address| address.to_string()),
+            Self::Unix(socket) => {
+                let address = socket.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                path.map_or_else(
+                    || "unix:?".to_owned(),
+                    |path| format!("unix:{}", path.display()),
+                )
+            }
+        }
+    }
+
     /// Changes how many pending connections the kernel holds.
     pub(crate) fn set_backlog(&self, backlog: u32) -> io::Result<()> {
         let backlog = clamp_backlog(backlog);
@@ -93,7 +118,7 @@ pub(crate) struct Bound {
 }
 
 impl Bound {
-    /// Opens `bind` for `workers` workers.
+    /// Opens `bind` for `workers` workers. What was passed is open already: see [`Bound::passed`].
     pub(crate) fn open(bind: &Bind, backlog: u32, workers: usize) -> Result<Self, BindError> {
         match bind {
             Bind::Tcp {
@@ -103,6 +128,72 @@ impl Bound {
             Bind::Unix { path, mode } => {
                 Self::open_unix(bind, path.clone(), *mode, backlog, workers)
             }
+            Bind::Passed { name } => Err(BindError::NotPassed {
+                name: name.to_string(),
+                passed: Vec::new(),
+            }),
+        }
+    }
+
+    /// Shares a socket that is open already among `workers` workers. Whoever opened it keeps its file and its backlog.
+    pub(crate) fn passed(
+        bind: &Bind,
+        socket: &Listening,
+        workers: usize,
+    ) -> Result<Self, BindError> {
+        let address = socket.address();
+        let other = |cause| BindError::Other {
+            address: address.clone(),
+            cause,
+        };
+        let sockets: Result<Vec<_>, _> = (0..workers).map(|_| socket.duplicate()).collect();
+        Ok(Self {
+            bind: bind.clone(),
+            sockets: sockets.map_err(other)?,
+            address,
+            file: None,
+        })
+    }
+
+    /// Takes over the sockets that a predecessor had open at this address, for `workers` workers: all of them, as each has a
+    /// queue of its own, and some of them twice if there are fewer than workers.
+    pub(crate) fn inherited(
+        bind: &Bind,
+        sockets: &[Listening],
+        backlog: u32,
+        workers: usize,
+    ) -> Result<Self, BindError> {
+        let address = sockets.first().map(Listening::address).unwrap_or_default();
+        let other = |cause| BindError::Other {
+            address: address.clone(),
+            cause,
+        };
+        let count = sockets.len().max(workers);
+        let sockets: Result<Vec<_>, _> = sockets
+            .iter()
+            .cycle()
+            .take(count)
+            .map(Listening::duplicate)
+            .collect();
+        let file = match bind {
+            // Somebody may have taken the file away; the socket serves those who are connected to it all the same.
+            Bind::Unix { path, .. } => SocketFile::own(path.clone()).ok(),
+            _ => None,
+        };
+        let mut bound = Self {
+            bind: bind.clone(),
+            sockets: sockets.map_err(other)?,
+            address: address.clone(),
+            file,
+        };
+        bound.adjust(bind, backlog).map_err(other)?;
+        Ok(bound)
+    }
+
+    /// The socket's file stays when the socket is closed: it is a successor's.
+    pub(crate) fn leave_file(&mut self) {
+        if let Some(file) = self.file.take() {
+            file.leave();
         }
     }
 
@@ -113,8 +204,10 @@ impl Bound {
 
     /// Takes over what may change while the socket stays open: backlog and file mode.
     pub(crate) fn adjust(&mut self, bind: &Bind, backlog: u32) -> io::Result<()> {
-        for socket in &self.sockets {
-            socket.set_backlog(backlog)?;
+        if !matches!(bind, Bind::Passed { .. }) {
+            for socket in &self.sockets {
+                socket.set_backlog(backlog)?;
+            }
         }
         if let (Bind::Unix { mode, .. }, Some(file)) = (bind, &self.file) {
             file.set_mode(*mode)?;
@@ -248,6 +341,13 @@ fn explain_unix(address: &str, cause: io::Error) -> BindError {
             cause: io::Error::other("its directory does not exist"),
         },
         _ => BindError::Other { address, cause },
+    }
+}
+
+fn passed_instead(names: &[String]) -> String {
+    match names {
+        [] => ": it was not started by socket activation".to_owned(),
+        names => format!("; passed: {}", names.join(", ")),
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod bind;
 pub(crate) mod descriptors;
 pub(crate) mod door;
 mod holder;
+pub(crate) mod passed;
 mod proxy_header;
 pub(crate) mod set;
 mod socket_file;

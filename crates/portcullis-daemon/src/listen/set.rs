@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_plan::plan::{Bind, Plan};
+use serde_json::{Value, json};
 
 use super::bind::{BindError, Bound, Listening};
+use super::passed::Passed;
 
 /// What makes two binds the same socket, whatever else is set for them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,9 +22,41 @@ pub(crate) enum Key {
     AnyPort(Arc<str>, usize, SocketAddr),
     /// Path.
     Unix(PathBuf),
+    /// Name, and which of those that were passed under it.
+    Passed(Arc<str>, usize),
 }
 
 impl Key {
+    /// In words that a process of another version understands.
+    pub(crate) fn to_json(&self) -> Value {
+        match self {
+            Self::Tcp(address, dual_stack) => json!(["tcp", address.to_string(), dual_stack]),
+            Self::AnyPort(listener, position, address) => {
+                json!(["any-port", &**listener, position, address.to_string()])
+            }
+            Self::Unix(path) => json!(["unix", path.to_string_lossy()]),
+            Self::Passed(name, index) => json!(["passed", &**name, index]),
+        }
+    }
+
+    /// The reverse of [`Key::to_json`].
+    pub(crate) fn from_json(value: &Value) -> Option<Self> {
+        let words = value.as_array()?;
+        let text = |at: usize| words.get(at)?.as_str();
+        let number = |at: usize| usize::try_from(words.get(at)?.as_u64()?).ok();
+        match text(0)? {
+            "tcp" => Some(Self::Tcp(text(1)?.parse().ok()?, words.get(2)?.as_bool()?)),
+            "any-port" => Some(Self::AnyPort(
+                text(1)?.into(),
+                number(2)?,
+                text(3)?.parse().ok()?,
+            )),
+            "unix" => Some(Self::Unix(text(1)?.into())),
+            "passed" => Some(Self::Passed(text(1)?.into(), number(2)?)),
+            _ => None,
+        }
+    }
+
     /// The key of the bind at this position of a listener.
     fn of(listener: &Arc<str>, position: usize, bind: &Bind) -> Self {
         match bind {
@@ -34,6 +68,7 @@ impl Key {
                 dual_stack,
             } => Self::Tcp(*address, *dual_stack),
             Bind::Unix { path, .. } => Self::Unix(path.clone()),
+            Bind::Passed { name } => Self::Passed(Arc::clone(name), 0),
         }
     }
 }
@@ -59,7 +94,12 @@ struct Open {
 
 /// Every open address of the process. Dropping it closes them, but for the descriptors that workers hold.
 #[derive(Debug, Default)]
-pub(crate) struct Sockets(BTreeMap<Key, Open>);
+pub(crate) struct Sockets {
+    open: BTreeMap<Key, Open>,
+    passed: Passed,
+    /// What a predecessor had open, until this process has taken of it what it needs.
+    inherited: BTreeMap<Key, Vec<Listening>>,
+}
 
 /// What a plan changes, with everything new open already.
 #[derive(Debug)]
@@ -81,7 +121,7 @@ pub(crate) enum Step {
         key: Key,
         /// The address as it is.
         address: String,
-        /// One for each worker.
+        /// One for each worker, at least; what is more is spread over them.
         sockets: Vec<Listening>,
     },
     /// Take what waits and close.
@@ -92,6 +132,71 @@ pub(crate) enum Step {
 }
 
 impl Sockets {
+    /// None open yet, with what was passed to this process.
+    pub(crate) fn with(passed: Passed) -> Self {
+        Self {
+            passed,
+            ..Self::default()
+        }
+    }
+
+    /// The same with what a predecessor had open.
+    pub(crate) fn inherited(sockets: Vec<(Key, Vec<Listening>)>) -> Self {
+        let (mut passed, mut inherited) = (Passed::default(), BTreeMap::new());
+        for (key, sockets) in sockets {
+            match key {
+                Key::Passed(name, _) => passed.add(&name, sockets),
+                key => drop(inherited.insert(key, sockets)),
+            }
+        }
+        Self {
+            open: BTreeMap::new(),
+            passed,
+            inherited,
+        }
+    }
+
+    /// What a predecessor had open at this address.
+    pub(crate) fn inheritance(&self, key: &Key) -> Option<&[Listening]> {
+        self.inherited.get(key).map(Vec::as_slice)
+    }
+
+    /// Closes what a predecessor had open and this process has no use for.
+    pub(crate) fn renounce(&mut self) {
+        self.inherited.clear();
+    }
+
+    /// A descriptor of every socket that is open or was passed, for a successor.
+    pub(crate) fn hand_out(&self) -> io::Result<Vec<(Key, Vec<Listening>)>> {
+        let mut all = Vec::new();
+        for (key, open) in &self.open {
+            if !matches!(key, Key::Passed(..)) {
+                all.push((key.clone(), open.bound.descriptors()?));
+            }
+        }
+        for (name, sockets) in self.passed.all() {
+            let sockets: io::Result<_> = sockets.iter().map(Listening::duplicate).collect();
+            all.push((Key::Passed(name.into(), 0), sockets?));
+        }
+        Ok(all)
+    }
+
+    /// Socket files stay where they are when these sockets are closed: they are a successor's.
+    pub(crate) fn leave_files(&mut self) {
+        for open in self.open.values_mut() {
+            open.bound.leave_file();
+        }
+    }
+
+    /// The names of the sockets that were passed to this process and that no listener of `plan` accepts from.
+    pub(crate) fn left_over(&self, plan: &Plan) -> Vec<&str> {
+        let binds = || plan.listeners.iter().flat_map(|listener| &listener.binds);
+        let is_bound = |wanted: &str| {
+            binds().any(|bind| matches!(bind, Bind::Passed { name } if **name == *wanted))
+        };
+        self.passed.names().filter(|name| !is_bound(name)).collect()
+    }
+
     /// Opens what `plan` needs and is not open. All that fails is told; then nothing stays open.
     pub(crate) fn prepare(&self, plan: &Plan, workers: usize) -> Result<Changes, Vec<OpenError>> {
         let mut changes = Changes {
@@ -101,29 +206,37 @@ impl Sockets {
         let mut errors = Vec::new();
         for listener in &plan.listeners {
             for (position, bind) in listener.binds.iter().enumerate() {
-                let key = Key::of(&listener.name, position, bind);
-                if self.0.contains_key(&key) {
-                    changes.kept.push((
-                        key,
-                        Arc::clone(&listener.name),
-                        bind.clone(),
-                        listener.backlog,
-                    ));
-                    continue;
-                }
-                match Bound::open(bind, listener.backlog, workers) {
-                    Ok(bound) => changes.opened.push((
-                        key,
-                        Open {
+                for (key, passed) in self.wanted(Key::of(&listener.name, position, bind)) {
+                    if self.open.contains_key(&key) {
+                        changes.kept.push((
+                            key,
+                            Arc::clone(&listener.name),
+                            bind.clone(),
+                            listener.backlog,
+                        ));
+                        continue;
+                    }
+                    let bound = match (passed, self.inheritance(&key)) {
+                        (Some(socket), _) => Bound::passed(bind, socket, workers),
+                        (None, Some(sockets)) => {
+                            Bound::inherited(bind, sockets, listener.backlog, workers)
+                        }
+                        (None, None) => Bound::open(bind, listener.backlog, workers),
+                    };
+                    match bound.map_err(|cause| self.explain(cause)) {
+                        Ok(bound) => changes.opened.push((
+                            key,
+                            Open {
+                                listener: Arc::clone(&listener.name),
+                                bound,
+                            },
+                        )),
+                        Err(cause) => errors.push(OpenError {
                             listener: Arc::clone(&listener.name),
-                            bound,
-                        },
-                    )),
-                    Err(cause) => errors.push(OpenError {
-                        listener: Arc::clone(&listener.name),
-                        place: Arc::clone(&listener.place),
-                        cause,
-                    }),
+                            place: Arc::clone(&listener.place),
+                            cause,
+                        }),
+                    }
                 }
             }
         }
@@ -134,22 +247,47 @@ impl Sockets {
         }
     }
 
+    /// The sockets that a bind comes to: one, or as many as were passed under its name.
+    fn wanted(&self, key: Key) -> Vec<(Key, Option<&Listening>)> {
+        let Key::Passed(name, _) = &key else {
+            return vec![(key, None)];
+        };
+        let sockets = self.passed.named(name).iter().enumerate();
+        let found: Vec<_> = sockets
+            .map(|(index, socket)| (Key::Passed(Arc::clone(name), index), Some(socket)))
+            .collect();
+        if found.is_empty() {
+            return vec![(key, None)];
+        }
+        found
+    }
+
+    fn explain(&self, error: BindError) -> BindError {
+        match error {
+            BindError::NotPassed { name, .. } => BindError::NotPassed {
+                name,
+                passed: self.passed.names().map(str::to_owned).collect(),
+            },
+            other => other,
+        }
+    }
+
     /// Takes the changes over and says what workers have to do, closing first. Only running out of descriptors can fail
     /// here, for a single address, which is then left as it is.
     pub(crate) fn commit(&mut self, changes: Changes) -> (Vec<Step>, Vec<io::Error>) {
         let (mut steps, mut errors) = (Vec::new(), Vec::new());
         let gone: Vec<Key> = self
-            .0
+            .open
             .keys()
             .filter(|key| !changes.kept.iter().any(|(kept, ..)| kept == *key))
             .cloned()
             .collect();
         for key in gone {
-            self.0.remove(&key);
+            self.open.remove(&key);
             steps.push(Step::Close { key });
         }
         for (key, listener, bind, backlog) in changes.kept {
-            let Some(open) = self.0.get_mut(&key) else {
+            let Some(open) = self.open.get_mut(&key) else {
                 continue;
             };
             errors.extend(open.bound.adjust(&bind, backlog).err());
@@ -166,14 +304,14 @@ impl Sockets {
                 Ok(step) => steps.push(step),
                 Err(error) => errors.push(error),
             }
-            self.0.insert(key, open);
+            self.open.insert(key, open);
         }
         (steps, errors)
     }
 
     /// Listener and address of everything open, in the order of the addresses.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = (&Arc<str>, &str)> {
-        self.0
+        self.open
             .values()
             .map(|open| (&open.listener, open.bound.address.as_str()))
     }
@@ -200,6 +338,54 @@ mod tests {
     fn plan(listeners: &str) -> Arc<Plan> {
         let rest = "\n[[route]]\npath = \"/\"\nrespond = { status = 200 }\n";
         Arc::clone(&snapshot(&format!("{listeners}{rest}")).plan)
+    }
+
+    #[test]
+    fn keys_are_told_and_understood() {
+        let address = "[::1]:80".parse().unwrap();
+        for key in [
+            Key::Tcp(address, true),
+            Key::AnyPort("web".into(), 3, address),
+            Key::Unix("/run/a b.sock".into()),
+            Key::Passed("web".into(), 1),
+        ] {
+            assert_eq!(Key::from_json(&key.to_json()), Some(key));
+        }
+        assert_eq!(Key::from_json(&json!(["udp", "[::1]:80"])), None);
+    }
+
+    #[test]
+    fn a_successor_opens_nothing_anew_and_serves_what_it_was_given() {
+        let text = listener("a", "127.0.0.1:0") + &listener("b", "127.0.0.1:0");
+        let mut old = Sockets::default();
+        let changes = old.prepare(&plan(&text), 3).unwrap();
+        drop(old.commit(changes));
+        let mut new = Sockets::inherited(old.hand_out().unwrap());
+        let changes = new
+            .prepare(&plan(&listener("b", "127.0.0.1:0")), 2)
+            .unwrap();
+        let (taken, _) = new.commit(changes);
+        new.renounce();
+        assert_eq!(addresses(&new), addresses(&old)[1..]);
+        let [Step::Serve { sockets, .. }] = &taken[..] else {
+            panic!("one address is served: {taken:?}")
+        };
+        assert_eq!(
+            sockets.len(),
+            3,
+            "each queue of the old one has somebody who looks after it"
+        );
+        let more = Sockets::inherited(old.hand_out().unwrap());
+        let changes = more.prepare(&plan(&text), 5).unwrap();
+        let least = changes
+            .opened
+            .iter()
+            .map(|(_, open)| open.bound.descriptors().unwrap().len());
+        assert_eq!(
+            least.min(),
+            Some(5),
+            "each worker has something to accept from"
+        );
     }
 
     fn listener(name: &str, bind: &str) -> String {

@@ -17,6 +17,7 @@ pub(crate) struct SocketFile {
     path: PathBuf,
     device: u64,
     inode: u64,
+    is_left: bool,
 }
 
 impl SocketFile {
@@ -56,12 +57,18 @@ impl SocketFile {
             path,
             device: found.dev(),
             inode: found.ino(),
+            is_left: false,
         })
     }
 
     /// Sets the permission bits.
     pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
         fs::set_permissions(&self.path, fs::Permissions::from_mode(mode))
+    }
+
+    /// Forgets the file, which stays.
+    pub(crate) fn leave(mut self) {
+        self.is_left = true;
     }
 
     fn is_ours(&self) -> bool {
@@ -72,7 +79,7 @@ impl SocketFile {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.is_ours() {
+        if !self.is_left && self.is_ours() {
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -88,6 +88,9 @@ impl Compiler<'_> {
                     mode,
                 }
             }
+            config::Bind::Passed(name) => Bind::Passed {
+                name: name.as_str().into(),
+            },
         }
     }
 

@@ -22,6 +22,8 @@ impl Compiler<'_> {
             shutdown_timeout: *global.shutdown_timeout,
             watch: *global.watch,
             certificate_warning: *global.certificate_warning,
+            lame_duck: *global.lame_duck,
+            tunnel_drain: *global.tunnel_drain,
             log_level: log_level(self.config.log.level.value).into(),
             admin_socket: self
                 .config
@@ -40,7 +42,7 @@ impl Compiler<'_> {
                 config::Diagnostic::error("invalid-value", "the admin pages need a TCP address");
             self.diagnostics.push(
                 problem
-                    .at(http.bind.span, "a Unix socket")
+                    .at(http.bind.span, "no TCP address")
                     .help("write one such as \"127.0.0.1:8404\""),
             );
             return None;

@@ -68,7 +68,7 @@ fn objects_are_laid_out_by_name_and_place() {
 fn wildcard_ipv6_takes_ipv4_unless_it_is_bound_elsewhere() {
     let dual = |text: &str| match plan(text).listeners[1].binds[0] {
         Bind::Tcp { dual_stack, .. } => dual_stack,
-        Bind::Unix { .. } => panic!("TCP is bound first"),
+        Bind::Unix { .. } | Bind::Passed { .. } => panic!("TCP is bound first"),
     };
     assert!(dual(SMALL));
     assert!(!dual(&SMALL.replace("127.0.0.1:9090", "0.0.0.0:8080")));

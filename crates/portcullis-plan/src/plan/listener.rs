@@ -99,6 +99,11 @@ pub enum Bind {
         /// Its permission bits.
         mode: u32,
     },
+    /// Sockets that were open before the process began and were passed to it.
+    Passed {
+        /// What whoever passed them calls them.
+        name: Arc<str>,
+    },
 }
 
 /// Bounds of a listener's HTTP/2 connections.

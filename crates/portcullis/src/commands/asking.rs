@@ -3,13 +3,14 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use portcullis_daemon::ConfigSource;
 
-use super::config_file;
-use crate::output::is_coloured;
+use super::{Result, config_file, success};
+use crate::output::{complain, is_coloured, print};
 
 /// Which process is asked.
 pub(crate) enum Socket {
@@ -57,6 +58,33 @@ pub(crate) fn ask(socket: &Path, line: &str, patience: Duration) -> anyhow::Resu
     };
     let text = format!("{}\n", text.trim_end());
     Ok(Answer { is_good, text })
+}
+
+/// Sends one command to the process that is named or configured, and prints its answer.
+pub(crate) fn tell(
+    config: Option<PathBuf>,
+    socket: Option<&PathBuf>,
+    line: &str,
+    patience: Duration,
+) -> Result {
+    let socket = match Socket::find(socket, config)? {
+        Socket::At(socket) => socket,
+        // It is when the files are wrong that one wants to go back, for one.
+        Socket::Unknown(reasons) => {
+            complain(&reasons);
+            complain(
+                "the configuration is wrong, so its admin socket is not known; name it with --socket PATH\n",
+            );
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let answer = ask(&socket, line, patience)?;
+    if answer.is_good {
+        print(&answer.text)?;
+    } else {
+        complain(&answer.text);
+    }
+    Ok(success(answer.is_good))
 }
 
 fn converse(socket: &Path, line: &str, patience: Duration) -> std::io::Result<String> {

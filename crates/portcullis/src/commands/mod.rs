@@ -14,6 +14,7 @@ pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod test;
+pub(crate) mod upgrade;
 pub(crate) mod version;
 
 use std::path::PathBuf;

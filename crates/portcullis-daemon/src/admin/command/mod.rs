@@ -85,6 +85,8 @@ pub(crate) enum Command {
     },
     /// The effective configuration.
     Config,
+    /// Hand over to a new process of the program.
+    Upgrade,
     /// None of the above; the words as typed.
     Unknown(String),
 }
@@ -212,6 +214,7 @@ impl Command {
         match self {
             Self::Server(..)
             | Self::Reload { .. }
+            | Self::Upgrade
             | Self::Rollback { .. }
             | Self::Plan { path: Some(_), .. }
             | Self::ClearCounters { all: true } => AdminLevel::Admin,

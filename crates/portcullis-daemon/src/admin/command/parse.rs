@@ -75,6 +75,7 @@ pub(crate) fn parse(words: &[String]) -> Command {
             json: rest.first() == Some(&"json"),
             to: argument(rest),
         },
+        ["upgrade", ..] => Command::Upgrade,
         _ => unknown(&spelled),
     }
 }
