@@ -69,6 +69,42 @@ fn a_certificate_that_is_renewed_is_served_without_a_reload() {
 }
 
 #[test]
+fn a_bad_pair_holds_up_no_other() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let config = "[listener.tls]\nbind = \"127.0.0.1:@tls@\"\n[listener.tls.tls]\ncertificates = [{ cert = \"a.pem\", key = \"a.key\" }, { cert = \"b.pem\", key = \"b.key\" }]\n[[route]]\nrespond = { status = 200, body = \"x\" }\n";
+    let mut proxy = Setup::new()
+        .identity("a", &old.issue(&["a.test"]))
+        .identity("b", &old.issue(&["b.test"]))
+        .start(config);
+    let port = proxy.port("tls");
+    let serves = |authority: &Authority, name: &str| {
+        let client = authority.client();
+        client.try_connect(port, name).is_ok().then_some(())
+    };
+    proxy.file("a.key", "cut short");
+    let renewed = new.issue(&["b.test"]);
+    proxy.file("b.pem", &renewed.cert);
+    proxy.file("b.key", &renewed.key);
+    eventually("the good pair is served", || serves(&new, "b.test"));
+    assert!(
+        serves(&old, "a.test").is_some(),
+        "the bad one stays as it was"
+    );
+    assert!(proxy.errors().contains("the old ones stay in force"));
+    let expired = old.issue_expired(&["b.test"]);
+    proxy.file("b.pem", &expired.cert);
+    proxy.file("b.key", &expired.key);
+    let mended = new.issue(&["a.test"]);
+    proxy.file("a.pem", &mended.cert);
+    proxy.file("a.key", &mended.key);
+    eventually("the mended pair is served", || serves(&new, "a.test"));
+    assert!(
+        serves(&new, "b.test").is_some(),
+        "one that has expired is not taken"
+    );
+}
+
+#[test]
 fn a_configuration_that_watches_itself_reloads_when_it_changes() {
     let watching = |text: &str| {
         format!(

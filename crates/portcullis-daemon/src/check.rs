@@ -1,11 +1,13 @@
 //! Everything that can be found out about a configuration without putting it to use: what `check` shows, and what
 //! `run` and `reload` start from, so that they cannot disagree.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use portcullis_config::{Config, Diagnostic, Level, SourceMap};
+use portcullis_config::{Config, Diagnostic, FsLoader, Level, SourceMap};
 use portcullis_plan::Plan;
 use portcullis_plan::compile::{Machine, compile};
 use portcullis_plan::plan::Bind;
@@ -131,15 +133,48 @@ pub(crate) fn check_by(
     checked
 }
 
-/// Loads the certificates, keys and authorities of `plan` again.
-pub(crate) fn load_tls(
-    plan: &Plan,
-    previous: &Store,
-) -> (Option<Store>, Vec<Diagnostic>, Recording) {
-    let recorder = Recorder::new();
-    recorder.begin_tls();
-    let (store, findings) = Store::load(plan, Some(previous), &recorder, seconds_since_1970());
-    (store, findings, recorder.finish())
+/// Certificates, keys and authorities that were loaded again.
+pub(crate) struct Renewed {
+    /// What can be served; `None` if nothing can be made of them.
+    pub(crate) store: Option<Store>,
+    /// What is wrong or suspicious.
+    pub(crate) findings: Vec<Diagnostic>,
+    /// What is wrong with pairs that are left as they were.
+    pub(crate) refused: Vec<Diagnostic>,
+    /// What it was made from.
+    pub(crate) recording: Recording,
+}
+
+/// Loads the certificates, keys and authorities of `plan` again. A pair that cannot be used stays as it was in `last`, and
+/// holds up no other.
+pub(crate) fn load_tls(plan: &Plan, previous: &Store, last: &Arc<Recording>) -> Renewed {
+    let now = seconds_since_1970();
+    let load = |recorder: Recorder| {
+        recorder.begin_tls();
+        let (store, findings) = Store::load(plan, Some(previous), &recorder, now);
+        (store, findings, recorder.finish())
+    };
+    let (store, findings, recording) = load(Recorder::new());
+    let unusable = match store {
+        Some(_) => BTreeSet::new(),
+        None => Store::unusable(plan, previous, &FsLoader, now),
+    };
+    if unusable.is_empty() {
+        return Renewed {
+            store,
+            findings,
+            refused: Vec::new(),
+            recording,
+        };
+    }
+    let refused = findings.into_iter().filter(Diagnostic::is_error).collect();
+    let (store, findings, recording) = load(Recorder::keeping(Arc::clone(last), unusable));
+    Renewed {
+        store,
+        findings,
+        refused,
+        recording,
+    }
 }
 
 impl Checked {

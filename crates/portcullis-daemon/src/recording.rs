@@ -4,7 +4,7 @@
 //! have long become others.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -156,6 +156,8 @@ pub(crate) struct Recorder {
     recording: RefCell<Recording>,
     /// What stands in for the file system while a configuration of the past is loaded.
     past: Option<Arc<Recording>>,
+    /// Files that stay as they were in the past.
+    kept: BTreeSet<PathBuf>,
     reads_tls: std::cell::Cell<bool>,
 }
 
@@ -165,6 +167,7 @@ impl Recorder {
         Self {
             recording: RefCell::default(),
             past: None,
+            kept: BTreeSet::new(),
             reads_tls: std::cell::Cell::new(false),
         }
     }
@@ -174,6 +177,15 @@ impl Recorder {
     pub(crate) fn of(past: Arc<Recording>) -> Self {
         Self {
             past: Some(past),
+            ..Self::new()
+        }
+    }
+
+    /// One that reads what is there now, but for the certificates and keys `kept`, which it gives as they were in `past`.
+    pub(crate) fn keeping(past: Arc<Recording>, kept: BTreeSet<PathBuf>) -> Self {
+        Self {
+            past: Some(past),
+            kept,
             ..Self::new()
         }
     }
@@ -194,10 +206,17 @@ impl Recorder {
             Some(past) if !self.reads_tls.get() => {
                 past.texts.get(path).cloned().ok_or_else(missing)
             }
-            past => fresh(path).or_else(|error| {
+            past => {
                 let kept = past.as_ref().and_then(|past| past.tls.get(path));
-                kept.cloned().ok_or(error)
-            }),
+                match kept.filter(|_| self.kept.contains(path)) {
+                    // It has been looked at: only another change is one.
+                    Some(kept) => Ok(Content {
+                        stamp: stamp(path),
+                        bytes: Arc::clone(&kept.bytes),
+                    }),
+                    None => fresh(path).or_else(|error| kept.cloned().ok_or(error)),
+                }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 mod guard;
 mod preview;
 mod record;
+mod retired;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use portcullis_plan::diff::resets;
 use portcullis_plan::plan::{AccessLog as LogPlan, Action, Plan};
 
 use crate::access_log::{AccessLog, Output};
-use crate::check::{Checked, check_by, load_tls};
+use crate::check::{Checked, Renewed, check_by, load_tls};
 use crate::daemon::{Asker, Order};
 use crate::effects::{Side, changes, hash_of};
 use crate::lifecycle::{MadeFrom, Process};
@@ -30,6 +31,7 @@ use crate::watch::Watched;
 
 pub(crate) use guard::{Guard, Probation};
 pub(crate) use preview::fixed_for_life;
+pub(crate) use retired::Retired;
 
 /// How long the workers may take to say what is open.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -152,37 +154,40 @@ impl Process {
     /// Loads the certificates, keys and authorities of the plan in force again, and puts them to use if nothing is wrong
     /// with them. May be dropped while it waits, as [`Process::reload`].
     pub(crate) async fn renew(&mut self) -> Report {
-        let (plan, store) = (
-            Arc::clone(&self.daemon.snapshot().plan),
-            self.daemon.store.load_full(),
-        );
+        let plan = Arc::clone(&self.daemon.snapshot().plan);
+        let store = self.daemon.store.load_full();
+        let last = Arc::clone(&self.made_from.recording);
         let loading = {
             let plan = Arc::clone(&plan);
-            tokio::task::spawn_blocking(move || load_tls(&plan, &store))
+            tokio::task::spawn_blocking(move || load_tls(&plan, &store, &last))
         };
         let report = match loading.await {
             Ok(loaded) => self.take_certificates(plan, loaded),
             Err(error) => Report::rejected(format!("loading certificates failed: {error}")),
         };
-        self.count_renewal(&report);
-        self.write_down(&report, Asker::Watch.word(), "renewed");
+        self.record_renewal(&report);
         report
     }
 
-    fn take_certificates(
-        &mut self,
-        plan: Arc<Plan>,
-        (store, findings, tls): (Option<Store>, Vec<Diagnostic>, Recording),
-    ) -> Report {
-        let text = portcullis_config::render(&findings, &self.made_from.sources, false);
-        let usable = !findings.iter().any(Diagnostic::is_error);
-        let Some(store) = store.filter(|_| usable) else {
-            return Report::rejected(text);
+    fn take_certificates(&mut self, plan: Arc<Plan>, renewed: Renewed) -> Report {
+        let render = |findings: &[Diagnostic]| {
+            portcullis_config::render(findings, &self.made_from.sources, false)
         };
-        let made_from = self.made_from.with_certificates(tls, self.source.root());
+        let (text, refused) = (render(&renewed.findings), render(&renewed.refused));
+        let Some(store) = renewed.store else {
+            return Report::rejected(format!("{refused}{text}"));
+        };
+        let root = self.source.root();
+        let made_from = self.made_from.with_certificates(renewed.recording, root);
         if self.daemon.store.load().same_as(&store) {
             self.remember(made_from, &plan);
-            return Report::Unchanged;
+            return match refused.is_empty() {
+                true => Report::Unchanged,
+                false => Report::rejected(refused),
+            };
+        }
+        if !refused.is_empty() {
+            self.record_renewal(&Report::rejected(refused));
         }
         match self.prepare(plan, Arc::new(store), made_from, text) {
             Ok(prepared) => Report::Reloaded(Box::new(self.swap(prepared, None))),
@@ -262,12 +267,12 @@ impl Process {
         );
         let resets = resets(&old.plan, &plan);
         let upstream_tls = Arc::clone(store.upstream().table());
-        self.daemon
-            .snapshots
-            .swap(Arc::clone(&plan), Arc::new(live), upstream_tls);
+        let snapshots = &self.daemon.snapshots;
+        snapshots.swap(Arc::clone(&plan), Arc::new(live), upstream_tls);
 
         let revised = self.replace_doors(&plan, &store);
-        self.daemon.store.store(store);
+        let store = self.daemon.store.swap(store);
+        self.retired.add(Arc::clone(&old), store);
         self.remember(made_from, &plan);
         self.open_and_close(sockets);
         if revised {

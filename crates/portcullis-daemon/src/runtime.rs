@@ -236,6 +236,8 @@ impl Loops {
             }
             Command::EndTunnels => self.worker.end_tunnels(),
             Command::Report(answer) => {
+                // A worker that serves nobody lets go of a plan that is in force no more.
+                drop(self.worker.snapshot());
                 // Whoever asked may have stopped waiting.
                 let _ = answer.send(Busy {
                     connections: self.worker.open_connections(),

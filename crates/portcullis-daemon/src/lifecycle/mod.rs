@@ -26,7 +26,7 @@ use crate::listen::set::Sockets;
 use crate::log;
 use crate::probe::Probes;
 use crate::recording::Recording;
-use crate::reload::Probation;
+use crate::reload::{Probation, Retired};
 use crate::resolve::Resolver;
 use crate::runtime::{self, Workers};
 use crate::watch::Watched;
@@ -117,6 +117,8 @@ pub(crate) struct Process {
     pub(crate) made_from: MadeFrom,
     /// What happened to the configuration.
     pub(crate) history: History,
+    /// Generations that requests may still hold.
+    pub(crate) retired: Retired,
     /// The last reload, while it is guarded.
     pub(crate) probation: Option<Probation>,
     /// What the watching task watches.

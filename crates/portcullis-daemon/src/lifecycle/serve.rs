@@ -30,6 +30,7 @@ impl Process {
                 _ = second.tick() => {
                     let snapshot = self.daemon.snapshot();
                     snapshot.live.tick(&snapshot.plan, self.daemon.clock.now());
+                    self.retired.let_go();
                     match self.verdict() {
                         Some(worse) => Request::Conclude(worse),
                         None => continue,

@@ -30,7 +30,7 @@ use crate::listen::door::{Door, Rules};
 use crate::listen::set::{Key, Sockets};
 use crate::log::{self, Occasionally};
 use crate::probe::Probes;
-use crate::reload::is_warning;
+use crate::reload::{Retired, is_warning};
 use crate::resolve::Resolver;
 use crate::runtime::Workers;
 
@@ -223,6 +223,7 @@ pub(super) async fn start(
         caller: Caller::of_this_process().ok(),
         history: begun(&made_from, clock),
         probation: None,
+        retired: Retired::default(),
         made_from,
         watched,
         _watching: watcher,

@@ -11,7 +11,7 @@ use portcullis_plan::{Live, Moment, Plan};
 use tokio::sync::oneshot;
 
 use crate::admin::GuardWords;
-use crate::check::load_tls;
+use crate::check::{Renewed, load_tls};
 use crate::daemon::{Asker, Order};
 use crate::lifecycle::{MadeFrom, Process};
 use crate::report::{Guarded, Reloaded, Report, WentBack};
@@ -204,8 +204,14 @@ impl Process {
     /// With certificates that were renewed in the meantime, where they can be used.
     async fn with_certificates_of_now(&self, mut warm: Warm) -> Warm {
         let (plan, store) = (Arc::clone(&warm.plan), Arc::clone(&warm.store));
-        let loading = tokio::task::spawn_blocking(move || load_tls(&plan, &store));
-        if let Ok((Some(store), _, recording)) = loading.await {
+        let last = Arc::clone(&warm.made_from.recording);
+        let loading = tokio::task::spawn_blocking(move || load_tls(&plan, &store, &last));
+        if let Ok(Renewed {
+            store: Some(store),
+            recording,
+            ..
+        }) = loading.await
+        {
             let made_from = &warm.made_from;
             warm.made_from = made_from.with_certificates(recording, self.source.root());
             warm.store = Arc::new(store);

@@ -2,6 +2,7 @@
 
 use portcullis_plan::live::ReloadResult;
 
+use crate::daemon::Asker;
 use crate::history::Entry;
 use crate::lifecycle::Process;
 use crate::report::Report;
@@ -20,7 +21,13 @@ impl Process {
         }
     }
 
-    pub(super) fn count_renewal(&self, report: &Report) {
+    /// Renewed certificates, or those that could not be used.
+    pub(super) fn record_renewal(&mut self, report: &Report) {
+        self.count_renewal(report);
+        self.write_down(report, Asker::Watch.word(), "renewed");
+    }
+
+    fn count_renewal(&self, report: &Report) {
         let snapshot = self.daemon.snapshot();
         let process = &snapshot.live.process;
         match report {

@@ -15,6 +15,7 @@ mod upstream;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_config::{Diagnostic, Level, Loader};
@@ -140,13 +141,36 @@ impl Store {
         (usable.then_some(store), findings)
     }
 
+    /// The files of every pair that a process which serves `previous` would refuse.
+    pub(crate) fn unusable(
+        plan: &Plan,
+        previous: &Self,
+        loader: &dyn Loader,
+        now: i64,
+    ) -> BTreeSet<PathBuf> {
+        let (provider, served) = (provider(), previous.digests());
+        let dates = Dates { now, warning: 0 };
+        let is_usable = |certificate: &Certificate| {
+            let mut findings = Vec::new();
+            let loaded = certificate::load(certificate, &provider, loader, dates, &mut findings);
+            loaded.is_some_and(|loaded| {
+                loaded.expires >= now || served.contains(&Facts::of(certificate, &loaded).digest)
+            }) && !findings.iter().any(Diagnostic::is_error)
+        };
+        let listeners = plan.listeners.iter().filter_map(|one| one.tls.as_ref());
+        let own = listeners.flat_map(|tls| tls.certificates.iter().cloned());
+        let refused = own
+            .chain(upstream::certificates(plan))
+            .filter(|certificate| !is_usable(certificate));
+        refused
+            .flat_map(|certificate| [certificate.cert, certificate.key])
+            .collect()
+    }
+
     /// A process that runs does not take a certificate that has expired already: whatever it would replace is better.
     /// One that has expired while it was served goes on, or nothing else could be changed.
     fn refuse_expired(&self, previous: &Self, now: i64, findings: &mut [Diagnostic]) {
-        let served: BTreeSet<u64> = previous
-            .certificates()
-            .map(|(_, _, facts)| facts.digest)
-            .collect();
+        let served = previous.digests();
         let refused: Vec<String> = self
             .certificates()
             .filter(|(_, _, facts)| facts.expires < now && !served.contains(&facts.digest))
@@ -190,6 +214,13 @@ impl Store {
         });
         let services = self.upstream.identities();
         listeners.chain(services.map(|(name, facts)| ("service", name, facts)))
+    }
+
+    /// Tells the pairs that are served from others.
+    fn digests(&self) -> BTreeSet<u64> {
+        self.certificates()
+            .map(|(_, _, facts)| facts.digest)
+            .collect()
     }
 
     /// What differs from the other store by the content of files, in words: each object once.

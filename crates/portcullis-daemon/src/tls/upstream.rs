@@ -313,6 +313,15 @@ impl Building<'_> {
     }
 }
 
+/// Every certificate that servers are shown.
+pub(super) fn certificates(plan: &Plan) -> impl Iterator<Item = Certificate> {
+    let wishes = plan.services.iter().filter_map(|one| one.tls.as_ref());
+    wishes.filter_map(|wish| {
+        let (cert, key) = wish.identity.clone()?;
+        Some(named(wish, cert, key))
+    })
+}
+
 /// The certificate that servers are shown, as a listener's would be written.
 fn named(wish: &Wish, cert: std::path::PathBuf, key: std::path::PathBuf) -> Certificate {
     Certificate {
