@@ -78,7 +78,7 @@ pub(crate) fn parse(text: &str, file: FileId) -> (Table, Vec<Diagnostic>) {
         file,
         diagnostics: Vec::new(),
     };
-    let tree = converter.table(table.get_ref(), 0);
+    let tree = converter.table(table.into_inner(), 0);
     let mut diagnostics = syntax::describe(text, file, &errors, &tree);
     diagnostics.truncate(MAX_SYNTAX_ERRORS);
     diagnostics.extend(converter.diagnostics);
@@ -148,33 +148,37 @@ struct Converter {
 }
 
 impl Converter {
-    fn table(&mut self, table: &DeTable<'_>, depth: usize) -> Table {
+    /// Takes the parser's tree apart, so that of a large file there are never two whole ones.
+    fn table(&mut self, table: DeTable<'_>, depth: usize) -> Table {
         // The parser puts an empty value where it could not read one; the error is reported, the value never written.
         let is_real = |value: &DeValue<'_>, span: std::ops::Range<usize>| {
             !span.is_empty() || matches!(value, DeValue::Table(_) | DeValue::Array(_))
         };
         let mut entries: Vec<Entry> = table
-            .iter()
+            .into_iter()
             .filter(|(_, value)| is_real(value.get_ref(), value.span()))
-            .map(|(key, value)| Entry {
-                key: key.get_ref().to_string(),
-                key_span: Some(Span::new(self.file, key.span())),
-                node: self.node(value.get_ref(), value.span(), depth + 1),
+            .map(|(key, value)| {
+                let span = value.span();
+                Entry {
+                    key_span: Some(Span::new(self.file, key.span())),
+                    key: key.into_inner().into_owned(),
+                    node: self.node(value.into_inner(), span, depth + 1),
+                }
             })
             .collect();
         entries.sort_by_key(|entry| entry.key_span);
         Table { entries }
     }
 
-    fn node(&mut self, value: &DeValue<'_>, span: std::ops::Range<usize>, depth: usize) -> Node {
+    fn node(&mut self, value: DeValue<'_>, span: std::ops::Range<usize>, depth: usize) -> Node {
         let span = Span::new(self.file, span);
         let kind = match value {
-            DeValue::String(text) => Kind::Text(text.to_string()),
+            DeValue::String(text) => Kind::Text(text.into_owned()),
             DeValue::Integer(number) => {
                 Kind::Integer(i64::from_str_radix(number.as_str(), number.radix()).ok())
             }
             DeValue::Float(_) => Kind::Float,
-            DeValue::Boolean(value) => Kind::Boolean(*value),
+            DeValue::Boolean(value) => Kind::Boolean(value),
             DeValue::Datetime(_) => Kind::Datetime,
             DeValue::Array(_) | DeValue::Table(_) if depth > MAX_DEPTH => {
                 let message = format!("values nested deeper than {MAX_DEPTH} levels");
@@ -184,8 +188,11 @@ impl Converter {
             }
             DeValue::Array(items) => Kind::Array(
                 items
-                    .iter()
-                    .map(|item| self.node(item.get_ref(), item.span(), depth + 1))
+                    .into_iter()
+                    .map(|item| {
+                        let span = item.span();
+                        self.node(item.into_inner(), span, depth + 1)
+                    })
                     .collect(),
             ),
             DeValue::Table(table) => Kind::Table(self.table(table, depth)),

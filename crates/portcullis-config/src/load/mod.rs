@@ -77,6 +77,7 @@ fn finish(files: files::Files<'_>, loader: &dyn Loader) -> Loaded {
             services: names(&tree, "service"),
             conditions: names(&tree, "condition"),
         };
+        drop(tree);
         let found = validate::validate(&config, &declared, &sources, &diagnostics);
         diagnostics.extend(found);
         noise::drop_echoes(&mut diagnostics, &sources);
@@ -123,6 +124,10 @@ fn decode(tree: &Table, sources: &SourceMap, loader: &dyn Loader) -> (Config, Ve
         reason = "no key of the root is required, so reading it always gives one"
     )]
     let root = root.expect("the root has only keys with defaults");
+    let mut routes = root.route.value;
+    for (route, position) in routes.iter_mut().zip(1..) {
+        name_route(&mut route.value, position);
+    }
     let config = Config {
         global: root.global,
         admin: root.admin,
@@ -135,13 +140,7 @@ fn decode(tree: &Table, sources: &SourceMap, loader: &dyn Loader) -> (Config, Ve
             .into_iter()
             .map(named_listener)
             .collect(),
-        routes: root
-            .route
-            .value
-            .into_iter()
-            .zip(1..)
-            .map(named_route)
-            .collect(),
+        routes,
         conditions: root
             .condition
             .value
@@ -172,11 +171,10 @@ fn name_server(server: &mut Server, position: usize) {
     }
 }
 
-fn named_route((mut route, position): (Val<Route>, usize)) -> Val<Route> {
+fn name_route(route: &mut Route, position: usize) {
     if !route.name.is_written() {
-        route.value.name.value = format!("route-{position}");
+        route.name.value = format!("route-{position}");
     }
-    route
 }
 
 /// The loader of defaults, which name no files.

@@ -165,7 +165,7 @@ impl<T: Value> Value for Vec<Val<T>> {
         match &node.kind {
             // Broken items are left out, not the list: the others still want checking.
             Kind::Array(items) => {
-                let mut list = Vec::new();
+                let mut list = Vec::with_capacity(items.len());
                 for node in items {
                     if cx.diagnostics.is_full() {
                         break;

@@ -40,26 +40,26 @@ section! {
         /// Names the client must have asked for in the TLS handshake: like `hosts`, without expressions. Any, and no TLS, when absent.
         tls_names: optional Vec<Val<HostPattern>>,
         /// A further condition: groups of conditions, or the name of a `[condition.NAME]`.
-        when: optional Condition,
+        when: rare Condition,
         /// A route with a higher number wins over one with a lower, whatever else they say. Every number in use is a search of its
         /// own, so use few.
         priority: default i32 = 0,
         /// What becomes of the request: one of `service`, `split`, `redirect`, `respond`.
         action: group RouteAction,
         /// What is changed on the way to the service and back.
-        rewrite: optional Rewrite,
+        rewrite: rare Rewrite,
         /// Turn its requests away: `true`, or how.
         maintenance: default Maintenance = false,
         /// A second service that gets copies of its requests.
-        mirror: optional Mirror,
+        mirror: rare Mirror,
         /// Faults to inject.
-        fault: optional Fault,
+        fault: rare Fault,
         /// The protocols a client may upgrade to; none when empty.
         upgrade: default Vec<Val<Token>> = ["websocket"],
         /// The most bytes of a request body, or `"off"`, instead of the listener's.
         body_limit: optional Option<ByteSize>,
         /// How often one client may ask.
-        rate_limit: optional RateLimit,
+        rate_limit: rare RateLimit,
         /// Timeouts, instead of the service's and the listener's.
         timeouts: default RouteTimeouts = {},
     }
@@ -110,7 +110,7 @@ impl Route {
         let edits = edits.filter_map(|edits| edits.when.as_ref());
         let lists = fault.into_iter().chain(forced).chain(edits);
         let lists = lists.flat_map(|list| &list.0);
-        self.when.iter().chain(lists).collect()
+        self.when.as_deref().into_iter().chain(lists).collect()
     }
 }
 

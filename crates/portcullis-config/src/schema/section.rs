@@ -2,7 +2,7 @@
 
 /// Declares a table: each key once, with text, type, bounds and default.
 ///
-/// The modes of a key: `default T = literal`, `optional T`, `required T`, `table T` (a section with defaults of its
+/// The modes of a key: `default T = literal`, `optional T`, `rare T` (an optional one that is large and seldom written, kept apart), `required T`, `table T` (a section with defaults of its
 /// own), `named String` (a name made up when it is absent), `key String` (the key this table is under), `group T` (several keys read together).
 macro_rules! section {
     (
@@ -52,6 +52,7 @@ macro_rules! section {
     (@type key $Type:ty) => { $crate::schema::Val<$Type> };
     (@type named $Type:ty) => { $crate::schema::Val<$Type> };
     (@type optional $Type:ty) => { Option<$crate::schema::Val<$Type>> };
+    (@type rare $Type:ty) => { Option<Box<$crate::schema::Val<$Type>>> };
     (@type group $Type:ty) => { $Type };
 
     (@describe $fields:ident key $field:ident ($Type:ty) $doc:expr, () ()) => {};
@@ -104,6 +105,12 @@ macro_rules! section {
             Some($crate::schema::Val::written(value, node.span))
         }))
     };
+    (@read $reader:ident $cx:ident rare $field:ident ($Type:ty) () ()) => {
+        Some($reader.take(stringify!($field)).and_then(|node| {
+            let value = <$Type as $crate::schema::Value>::decode(node, $cx)?;
+            Some(Box::new($crate::schema::Val::written(value, node.span)))
+        }))
+    };
     (@read $reader:ident $cx:ident required $field:ident ($Type:ty) ($($range:expr)?) ()) => {
         match $reader.take(stringify!($field)) {
             Some(node) => <$Type as $crate::schema::Value>::decode(node, $cx)
@@ -120,6 +127,7 @@ macro_rules! section {
             $lines.push($crate::schema::Line::of(stringify!($field), value, $crate::schema::Value::write(&value.value)));
         }
     };
+    (@lines $lines:ident $self:ident rare $field:ident) => { $crate::schema::section!(@lines $lines $self optional $field) };
     (@lines $lines:ident $self:ident $mode:ident $field:ident) => {
         $lines.push($crate::schema::Line::of(stringify!($field), &$self.$field, $crate::schema::Value::write(&$self.$field.value)))
     };

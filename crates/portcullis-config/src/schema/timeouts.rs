@@ -4,6 +4,7 @@
 //! there. A route wins over its service, a service over the listener, a listener over the defaults.
 
 use std::ops::Deref;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use super::decode::{default_value, not_yet};
@@ -210,17 +211,27 @@ fn unknown(key: &str, level: Level, span: Option<crate::source::Span>) -> Diagno
     }
 }
 
+static NO_OVERRIDES: LazyLock<TimeoutOverrides> = LazyLock::new(TimeoutOverrides::default);
+
 macro_rules! overrides_at {
     ($($(#[doc = $doc:literal])+ $Name:ident, $level:ident;)+) => { $(
         $(#[doc = $doc])+
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct $Name(pub TimeoutOverrides);
+        pub struct $Name(Option<Box<TimeoutOverrides>>);
+
+        impl $Name {
+            /// These overrides; none of them take no memory.
+            #[must_use]
+            pub fn new(overrides: TimeoutOverrides) -> Self {
+                Self((overrides != *NO_OVERRIDES).then(|| Box::new(overrides)))
+            }
+        }
 
         impl Deref for $Name {
             type Target = TimeoutOverrides;
 
             fn deref(&self) -> &TimeoutOverrides {
-                &self.0
+                self.0.as_deref().unwrap_or(&NO_OVERRIDES)
             }
         }
 
@@ -234,13 +245,13 @@ macro_rules! overrides_at {
 
             fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {
                 match &node.kind {
-                    Kind::Table(table) => Some(Self(read_at(Level::$level, table, node, cx))),
+                    Kind::Table(table) => Some(Self::new(read_at(Level::$level, table, node, cx))),
                     _ => cx.wrong_type(node, "a table", Some("{ request = \"5s\" }")),
                 }
             }
 
             fn write(&self) -> Out {
-                match self.0.lines() {
+                match self.lines() {
                     lines if lines.is_empty() => Out::Nothing,
                     lines => Out::Table(lines),
                 }
