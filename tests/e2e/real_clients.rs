@@ -173,7 +173,7 @@ fn a_grpc_answer_that_is_cut_in_a_message_is_an_error_and_never_a_message() {
 
 #[test]
 fn a_grpc_answer_that_takes_too_long_exceeds_its_deadline() {
-    let timeouts = "[service.app.timeouts]\nrequest = \"500ms\"\n";
+    let timeouts = "[service.app.timeouts]\nrequest = \"2s\"\n";
     let said = said_of_a_cut(|_, _| {}, timeouts);
     assert!(said.starts_with("DEADLINE_EXCEEDED"), "{said}");
 }

@@ -312,6 +312,20 @@ respond = { status = 200, body = "hello" }
         verdict.starts_with("no request: the handshake is refused"),
         "{refused:#}"
     );
+    let case = |name: &str| {
+        format!(
+            "[[case]]\nrequest = \"GET https://one.test/\"\nhttp2 = true\ntls_name = \"{name}\"\nexpect = {{ status = 200 }}\n"
+        )
+    };
+    let cases = [case("two.test"), case("three.test")].concat();
+    let file = proxy.folder().write("names.test.toml", cases);
+    let said = proxy.command(&["test", file.to_str().unwrap()]).expect(1);
+    assert!(said.out.contains("1 passed, 1 failed"), "{}", said.out);
+    assert!(
+        said.err.contains("the handshake is refused"),
+        "{}",
+        said.err
+    );
 }
 
 #[test]

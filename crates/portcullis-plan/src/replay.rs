@@ -18,6 +18,8 @@ pub struct Shape {
     listener: String,
     peer: Option<IpAddr>,
     fields: Vec<(String, String)>,
+    http2: bool,
+    tls_name: Option<String>,
 }
 
 /// The shapes of a log, each with how often it came.
@@ -84,8 +86,14 @@ impl Shape {
         // A believed client that is not the peer came in a field that the listener believes.
         let behind = client.filter(|_| client != peer);
         field("x-forwarded-for", behind.map(|client| client.to_string()));
-        let secure = record.get("tls").is_some_and(Value::is_object);
-        let told = (scheme == "https") != secure;
+        let tls = record.get("tls").filter(|tls| tls.is_object());
+        let asked = |tls: &Value| {
+            tls.get("name")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let told = (scheme == "https") != tls.is_some();
         field("x-forwarded-proto", told.then(|| scheme.to_owned()));
         field("referer", text("referer").map(str::to_owned));
         field("user-agent", text("user_agent").map(str::to_owned));
@@ -96,6 +104,8 @@ impl Shape {
             listener: listener.to_owned(),
             peer,
             fields,
+            http2: text("version") == Some("HTTP/2.0"),
+            tls_name: tls.map(asked),
         })
     }
 
@@ -108,7 +118,8 @@ impl Shape {
             fields: &self.fields,
             from: self.peer,
             listener: Some(&self.listener),
-            ..Question::default()
+            http2: Some(self.http2),
+            tls_name: self.tls_name.as_deref(),
         }
     }
 
@@ -117,7 +128,14 @@ impl Shape {
     pub fn title(&self) -> String {
         let host = self.fields.iter().find(|(name, _)| name == "host");
         let host = host.map_or("-", |(_, host)| host);
-        format!("{} {host} {} on {}", self.method, self.url, self.listener)
+        let over = if self.http2 { " over HTTP/2" } else { "" };
+        let Self {
+            method,
+            url,
+            listener,
+            ..
+        } = self;
+        format!("{method} {host} {url} on {listener}{over}")
     }
 }
 
@@ -157,6 +175,18 @@ mod tests {
             names,
             ["x-forwarded-for", "x-forwarded-proto", "user-agent", "host"]
         );
+    }
+
+    #[test]
+    fn the_version_and_the_name_of_the_handshake_are_asked_again() {
+        let shape = Shape::of(RECORD).unwrap();
+        assert_eq!(shape.question().http2, Some(false));
+        assert_eq!(shape.question().tls_name, None);
+        let tls = r#""version":"HTTP/2.0","tls":{"name":"b.example"}"#;
+        let shape = Shape::of(&RECORD.replace(r#""tls":null"#, tls)).unwrap();
+        assert_eq!(shape.question().http2, Some(true));
+        assert_eq!(shape.question().tls_name, Some("b.example"));
+        assert_eq!(shape.title(), "GET a.example /x?y on web over HTTP/2");
     }
 
     #[test]

@@ -133,7 +133,10 @@ fn take(
     match request.head.parse(&request.bytes, &limits_of(listener)) {
         Ok(Some(length)) if length == request.bytes.len() => {
             request.framing = request.head.framing();
-            Ok(Ok(request))
+            Ok(match listener.http1 {
+                true => Ok(request),
+                false => Err(Refused::Failed(Failure::NOT_HTTP2)),
+            })
         }
         Ok(_) => Err("a field holds the end of a line".to_owned()),
         Err(reject) => Ok(Err(Refused::Rejected(reject))),
@@ -247,6 +250,7 @@ fn reason(failure: &Failure) -> &'static str {
         .or(reject.map(|reject| reject.text()));
     text.unwrap_or(match failure.reason {
         "body-too-large" => "the body is larger than the route allows",
+        "http1-not-served" => "the listener speaks HTTP/2 alone",
         "upgrade-not-allowed" => "the route has no such `upgrade`",
         _ => "the request is not understood",
     })

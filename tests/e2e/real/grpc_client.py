@@ -85,7 +85,7 @@ def statuses():
 
 def deadline():
     name = str(uuid.uuid4())
-    answers = hang(b"deadline", timeout=1, metadata=[("x-name", name)])
+    answers = hang(b"deadline", timeout=2, metadata=[("x-name", name)])
     assert next(answers) == b"deadline"
     expect(grpc.StatusCode.DEADLINE_EXCEEDED, lambda: next(answers))
     assert has_ended(name.encode(), timeout=PATIENCE) == b"yes"

@@ -29,6 +29,11 @@ section! {
         from: optional ClientAddress,
         /// The listener, where the URL does not tell.
         listener: optional String,
+        /// Whether the client speaks HTTP/2: over TLS it offers `h2` and `http/1.1`, in clear text it begins with HTTP/2. When absent it
+        /// speaks HTTP/1.1, and HTTP/2 to a listener that speaks nothing else.
+        http2: optional bool,
+        /// The name that the client asks for in its TLS handshake, empty for none; the URL's host when absent.
+        tls_name: optional String,
         /// What must become of it: at least one thing.
         expect: required Expect,
     }

@@ -21,8 +21,9 @@ pub struct Question<'q> {
     pub from: Option<IpAddr>,
     /// The listener, by name, where the URL does not tell.
     pub listener: Option<&'q str>,
-    /// The client speaks HTTP/2: over TLS it offers `h2` and `http/1.1`, in clear text it begins with HTTP/2.
-    pub http2: bool,
+    /// Whether the client speaks HTTP/2: over TLS it offers `h2` and `http/1.1`, in clear text it begins with HTTP/2. `None`
+    /// speaks HTTP/1.1, and HTTP/2 to a listener that speaks nothing else.
+    pub http2: Option<bool>,
     /// The name that the client asks for in its TLS handshake, empty for none; `None` is the host it asks for.
     pub tls_name: Option<&'q str>,
 }
@@ -55,17 +56,20 @@ impl Question<'_> {
         self.find_listener(plan, &self.target()?)
     }
 
-    /// The protocol it comes by. Nobody asks over HTTP/1 where only HTTP/2 is spoken.
+    /// The protocol it comes by.
     #[must_use]
     pub fn spoken(&self, listener: &Listener) -> Spoken {
-        let (http2, why) = match (&listener.http2, self.http2) {
-            (None, false) => (false, ""),
-            (Some(_), false) if listener.http1 => (false, ""),
-            (Some(_), _) if !listener.http1 => (true, "the listener speaks nothing else"),
-            (_, true) if listener.tls.is_none() => (true, "by its first bytes"),
-            (None, _) => (false, "by ALPN: the listener does not offer h2"),
-            (Some(_), _) if listener.prefers_http1 => (false, "by ALPN: the listener prefers it"),
-            (Some(_), _) => (true, "by ALPN, of h2 and http/1.1"),
+        let over_tls = listener.tls.is_some();
+        let (http2, why) = match (listener.http2.is_some(), self.http2) {
+            (_, Some(false)) => (false, ""),
+            (_, None) if listener.http1 => (false, ""),
+            (_, None) => (true, "the listener speaks nothing else"),
+            (_, Some(true)) if !over_tls => (true, "by its first bytes"),
+            (false, Some(true)) => (false, "by ALPN: the listener does not offer h2"),
+            (true, Some(true)) if listener.prefers_http1 => {
+                (false, "by ALPN: the listener prefers it")
+            }
+            (true, Some(true)) => (true, "by ALPN, of h2 and http/1.1"),
         };
         Spoken { http2, why }
     }

@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{anyhow, bail};
-use portcullis_daemon::ConfigSource;
 use portcullis_plan::explain::Question;
-use portcullis_plan::{Live, Moment};
-use portcullis_proxy::rehearse;
 
+use super::planned::Planned;
 use super::{Result, config_file};
 use crate::cli::ExplainArgs;
-use crate::output::{complain, is_coloured, print};
+use crate::output::print;
 
 /// Tells which route a request takes.
 pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Result {
@@ -21,9 +18,7 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
         .iter()
         .map(|text| field(text))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let mut checked = portcullis_daemon::check(&ConfigSource::File(config_file(config)?));
-    let Some(plan) = checked.plan.take().map(Arc::new) else {
-        complain(&checked.render(is_coloured()));
+    let Some(planned) = Planned::load(config_file(config)?) else {
         return Ok(ExitCode::FAILURE);
     };
     let question = Question {
@@ -32,19 +27,10 @@ pub(crate) fn explain(config: Option<PathBuf>, arguments: &ExplainArgs) -> Resul
         fields: &fields,
         from: Some(arguments.from),
         listener: arguments.listener.as_deref(),
-        http2: arguments.http2,
+        http2: arguments.http2.then_some(true),
         tls_name: arguments.tls_name.as_deref(),
     };
-    let live = Arc::new(Live::new(&plan, 1));
-    let mut explanation =
-        rehearse(&plan, &live, &question, Moment::default()).map_err(|reason| anyhow!(reason))?;
-    if let Some(name) = &explanation.tls_name {
-        match checked.certificate(&explanation.listener, name) {
-            Some(Ok(certificate)) => explanation.certificate = Some(certificate),
-            Some(Err(why)) => explanation.refuse_handshake(&why),
-            None => {}
-        }
-    }
+    let explanation = planned.ask(&question).map_err(|reason| anyhow!(reason))?;
     if arguments.json {
         print(format!("{:#}\n", explanation.json()))?;
     } else {

@@ -9,6 +9,7 @@ pub(crate) mod fmt;
 pub(crate) mod generations;
 pub(crate) mod man;
 pub(crate) mod plan;
+mod planned;
 pub(crate) mod proxy;
 pub(crate) mod reload;
 pub(crate) mod run;

@@ -4,16 +4,14 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
 use portcullis_config::{Case, Diagnostic, FsLoader, LoadedCases, Val};
-use portcullis_daemon::ConfigSource;
-use portcullis_plan::explain::{Explanation, Question};
+use portcullis_plan::cases;
+use portcullis_plan::explain::Question;
 use portcullis_plan::replay::{Shapes, decision};
-use portcullis_plan::{Live, Moment, Plan, cases};
-use portcullis_proxy::rehearse;
 
+use super::planned::Planned;
 use super::{Result, config_file, success};
 use crate::cli::TestArgs;
 use crate::output::{complain, is_coloured, print};
@@ -24,12 +22,12 @@ const MAX_LINE: u64 = 1 << 20;
 /// Tells whether requests become what they should, or which of them become something else.
 pub(crate) fn test(config: Option<PathBuf>, arguments: &TestArgs) -> Result {
     let path = config_file(config)?;
-    let Some(plan) = planned(&path) else {
+    let Some(planned) = Planned::load(path.clone()) else {
         return Ok(ExitCode::FAILURE);
     };
     match (&arguments.from, &arguments.old) {
-        (Some(log), Some(old)) => match planned(old) {
-            Some(old) => replay(log, &old, &plan, arguments.json),
+        (Some(log), Some(old)) => match Planned::load(old.clone()) {
+            Some(old) => replay(log, &old, &planned, arguments.json),
             None => Ok(ExitCode::FAILURE),
         },
         _ => {
@@ -37,27 +35,12 @@ pub(crate) fn test(config: Option<PathBuf>, arguments: &TestArgs) -> Result {
                 [] => vec![path.with_extension("test.toml")],
                 files => files.to_vec(),
             };
-            run_cases(&files, &plan, arguments.json)
+            run_cases(&files, &planned, arguments.json)
         }
     }
 }
 
-/// The plan of a configuration; without one, what is wrong was said.
-fn planned(path: &Path) -> Option<Arc<Plan>> {
-    let checked = portcullis_daemon::check(&ConfigSource::File(path.to_path_buf()));
-    if checked.plan.is_none() {
-        complain(&checked.render(is_coloured()));
-    }
-    checked.plan.map(Arc::new)
-}
-
-/// Each question is asked of a process that has just started, so that no case depends on another.
-fn ask(plan: &Arc<Plan>, question: &Question<'_>) -> std::result::Result<Explanation, String> {
-    let live = Arc::new(Live::new(plan, 1));
-    rehearse(plan, &live, question, Moment::default())
-}
-
-fn run_cases(files: &[PathBuf], plan: &Arc<Plan>, json: bool) -> Result {
+fn run_cases(files: &[PathBuf], planned: &Planned, json: bool) -> Result {
     let (mut passed, mut failed) = (0, 0);
     let mut failures = Vec::new();
     for file in files {
@@ -66,7 +49,7 @@ fn run_cases(files: &[PathBuf], plan: &Arc<Plan>, json: bool) -> Result {
             complain(&render(&loaded.diagnostics, &loaded));
             return Ok(ExitCode::FAILURE);
         };
-        let findings: Vec<_> = cases.iter().map(|case| run(case, plan)).collect();
+        let findings: Vec<_> = cases.iter().map(|case| run(case, planned)).collect();
         failed += findings.iter().filter(|found| !found.is_empty()).count();
         passed += findings.iter().filter(|found| found.is_empty()).count();
         let findings: Vec<_> = findings.into_iter().flatten().collect();
@@ -95,7 +78,7 @@ fn render(findings: &[Diagnostic], loaded: &LoadedCases) -> String {
     portcullis_config::render(findings, &loaded.sources, is_coloured())
 }
 
-fn run(case: &Val<Case>, plan: &Arc<Plan>) -> Vec<Diagnostic> {
+fn run(case: &Val<Case>, planned: &Planned) -> Vec<Diagnostic> {
     let fields: Vec<_> = case
         .headers
         .iter()
@@ -107,24 +90,22 @@ fn run(case: &Val<Case>, plan: &Arc<Plan>) -> Vec<Diagnostic> {
         fields: &fields,
         from: case.from.as_ref().map(|from| from.value.0),
         listener: case.listener.as_ref().map(|name| name.value.as_str()),
-        ..Question::default()
+        http2: case.http2.as_ref().map(|http2| http2.value),
+        tls_name: case.tls_name.as_ref().map(|name| name.value.as_str()),
     };
-    match ask(plan, &question) {
+    match planned.ask(&question) {
         Ok(told) => cases::judge(case, &told),
         Err(reason) => vec![cases::unasked(case, &reason)],
     }
 }
 
 /// Lists the recorded requests about which the two configurations decide differently.
-fn replay(log: &Path, old: &Arc<Plan>, new: &Arc<Plan>, json: bool) -> Result {
+fn replay(log: &Path, old: &Planned, new: &Planned, json: bool) -> Result {
     let shapes = read(log)?;
     let mut changes = Vec::new();
     for (shape, count) in shapes.iter() {
         let question = shape.question();
-        let (before, after) = (
-            decision(&ask(old, &question)),
-            decision(&ask(new, &question)),
-        );
+        let (before, after) = (decision(&old.ask(&question)), decision(&new.ask(&question)));
         if before != after {
             changes.push((shape.title(), count, before, after));
         }

@@ -43,7 +43,7 @@ fn over_http2(url: &str, fields: &[(&str, &str)]) -> Explanation {
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let fields: Vec<_> = fields.iter().map(own).collect();
     let question = Question {
-        http2: true,
+        http2: Some(true),
         ..question("GET", url, &fields)
     };
     told(TEXT, &question).unwrap()
@@ -65,26 +65,26 @@ fn client_and_listener_settle_on_a_protocol() {
         told(TEXT, &question).unwrap()
     };
     for (http2, url, protocol) in [
-        (false, "http://a:8080/", "HTTP/1.1"),
-        (true, "http://a:8080/", "HTTP/2.0, by its first bytes"),
+        (None, "http://a:8080/", "HTTP/1.1"),
+        (Some(true), "http://a:8080/", "HTTP/2.0, by its first bytes"),
         (
-            false,
+            None,
             "http://a:8082/",
             "HTTP/2.0, the listener speaks nothing else",
         ),
         (
-            true,
+            Some(true),
             "https://open.test:8443/",
             "HTTP/2.0, by ALPN, of h2 and http/1.1",
         ),
-        (false, "https://open.test:8443/", "HTTP/1.1"),
+        (None, "https://open.test:8443/", "HTTP/1.1"),
         (
-            true,
+            Some(true),
             "https://a:8444/",
             "HTTP/1.1, by ALPN: the listener does not offer h2",
         ),
         (
-            true,
+            Some(true),
             "https://a:8445/",
             "HTTP/1.1, by ALPN: the listener prefers it",
         ),
@@ -94,7 +94,9 @@ fn client_and_listener_settle_on_a_protocol() {
         let version = protocol.split(',').next();
         assert_eq!(sent(&told, "x-version"), version, "{url}");
     }
-    let refused = asked(true, "http://a:8081/");
+    let refused = asked(Some(true), "http://a:8081/");
+    assert_eq!(refused.status, Some(505), "{}", refused.verdict);
+    let refused = asked(Some(false), "http://a:8082/");
     assert_eq!(refused.status, Some(505), "{}", refused.verdict);
 }
 
