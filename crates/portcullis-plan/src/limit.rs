@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use table::{Table, TableTotals};
+pub use table::{Handed, Table, TableTotals};
 
 use crate::{Facts, Moment};
 

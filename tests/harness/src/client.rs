@@ -52,6 +52,14 @@ impl Client {
         Self::from_tcp(stream)
     }
 
+    /// Connects to a port of 127.0.0.1, or says why not.
+    ///
+    /// # Errors
+    /// The connection was refused or reset.
+    pub fn try_tcp(port: u16) -> io::Result<Self> {
+        TcpStream::connect(("127.0.0.1", port)).map(Self::from_tcp)
+    }
+
     pub(crate) fn from_tcp(stream: TcpStream) -> Self {
         stream
             .set_nodelay(true)

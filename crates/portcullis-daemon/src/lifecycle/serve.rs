@@ -121,7 +121,11 @@ impl Process {
         let successor = Successor::start(caller).map_err(|error| error.to_string())?;
         let pid = successor.pid();
         tracing::info!("handing over to process {pid}");
-        let learnt = handover::learnt(&self.daemon.snapshot());
+        let learnt = handover::learnt(
+            &self.daemon.snapshot(),
+            &self.daemon.store.load(),
+            self.daemon.clock.now(),
+        );
         successor.prepare(sockets, learnt).await?;
         // Before it speaks for itself: the manager listens to nobody else.
         self.notifier.main_process(pid);

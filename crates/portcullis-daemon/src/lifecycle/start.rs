@@ -157,11 +157,13 @@ pub(super) async fn start(
         .transpose()
         .ok()?;
 
-    let live = Arc::new(Live::started(
-        &plan,
-        plan.process.threads,
-        clock.wall_nanos(Moment::default()),
-    ));
+    let begun_at = clock.wall_nanos(Moment::default());
+    let mut live = Live::started(&plan, plan.process.threads, begun_at);
+    if let Some(learnt) = &learnt {
+        handover::learn_limits(&plan, &mut live, learnt, clock.now());
+        handover::learn_tickets(&store, learnt);
+    }
+    let live = Arc::new(live);
     let dropped = Arc::clone(&live.process);
     let access_log = AccessLog::start(
         &plan.access_log.to,

@@ -45,6 +45,19 @@ impl Rule {
         }
     }
 
+    /// Tells it from other rules, also to another process.
+    pub(crate) fn digest(&self) -> String {
+        let (kind, pem) = match self {
+            Self::None => ("none", &[][..]),
+            Self::Optional(pem) => ("optional", pem.as_slice()),
+            Self::Required(pem) => ("required", pem.as_slice()),
+        };
+        format!(
+            "{kind} {:?}",
+            ring::digest::digest(&ring::digest::SHA256, pem)
+        )
+    }
+
     /// What checks the certificates of clients under this rule; the outer `None` if the authorities are unusable.
     pub(crate) fn verifier(
         &self,

@@ -10,6 +10,7 @@ pub(crate) mod handshake;
 mod names;
 #[cfg(test)]
 mod testing;
+mod tickets;
 mod unverified;
 mod upstream;
 
@@ -22,15 +23,15 @@ use portcullis_config::{Diagnostic, Level, Loader};
 use portcullis_plan::domains::AuthMark;
 use portcullis_plan::plan::{Certificate, Listener, Plan, Tls};
 use rustls::crypto::CryptoProvider;
-use rustls::server::{
-    NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions,
-};
+use rustls::server::{NoServerSessionStorage, ServerSessionMemoryCache, StoresServerSessions};
 use rustls::{ServerConfig, SignatureScheme};
 
 pub(crate) use certificate::Facts;
 use certificate::{Dates, Loaded};
 use client_auth::Rule;
 use names::{Entry, NameMap};
+use serde_json::{Value, json};
+use tickets::Tickets;
 pub(crate) use upstream::UpstreamStore;
 
 /// Sessions remembered for clients that use no tickets, per set of rules.
@@ -64,16 +65,15 @@ struct Policy {
 /// What lets clients resume. Never shared between sets of rules.
 #[derive(Debug, Clone)]
 struct Sessions {
-    ticketer: Option<Arc<dyn ProducesTickets>>,
+    ticketer: Option<Arc<Tickets>>,
     storage: Arc<dyn StoresServerSessions>,
 }
 
 impl Sessions {
     fn new(tickets: bool) -> Result<Self, rustls::Error> {
         Ok(if tickets {
-            let ticketer = rustls::crypto::ring::Ticketer::new()?;
             Self {
-                ticketer: Some(ticketer),
+                ticketer: Some(Arc::new(Tickets::new()?)),
                 storage: ServerSessionMemoryCache::new(SESSIONS),
             }
         } else {
@@ -199,6 +199,35 @@ impl Store {
                 .collect()
         };
         prints(self) == prints(other) && self.upstream.same_as(&other.upstream)
+    }
+
+    /// The keys of all tickets, for a successor: by listener and rule, so that nothing is ever resumed under another rule.
+    pub(crate) fn ticket_keys(&self) -> Value {
+        let all = self.ticketers();
+        all.map(|(listener, rule, tickets)| {
+            json!({ "listener": listener, "rule": rule, "keys": tickets.keys() })
+        })
+        .collect()
+    }
+
+    /// Goes on with the ticket keys of a predecessor, where listener and rule are the same.
+    pub(crate) fn go_on_with(&self, ticket_keys: &Value) {
+        for (listener, rule, tickets) in self.ticketers() {
+            let is_ours = |one: &&Value| one["listener"] == *listener && one["rule"] == rule;
+            let told = ticket_keys.as_array().into_iter().flatten();
+            if let Some(own) = told.into_iter().find(is_ours) {
+                tickets.go_on_with(&own["keys"]);
+            }
+        }
+    }
+
+    fn ticketers(&self) -> impl Iterator<Item = (&str, String, &Tickets)> {
+        self.listeners.iter().flat_map(|(name, tls)| {
+            tls.policies.iter().filter_map(move |policy| {
+                let tickets = policy.sessions.ticketer.as_deref()?;
+                Some((&**name, policy.rule.digest(), tickets))
+            })
+        })
     }
 
     /// TLS towards servers.
@@ -420,7 +449,7 @@ impl Building<'_> {
         config.alpn_protocols = self.alpn();
         config.session_storage = Arc::clone(&sessions.storage);
         match &sessions.ticketer {
-            Some(ticketer) => config.ticketer = Arc::clone(ticketer),
+            Some(ticketer) => config.ticketer = Arc::clone(ticketer) as _,
             None => config.send_tls13_tickets = 0,
         }
         Some(Policy {

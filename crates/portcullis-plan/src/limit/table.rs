@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use siphasher::sip128::SipHasher13;
+
 use super::{RateLimit, Wait, client_key};
 use crate::Moment;
 
@@ -81,7 +83,8 @@ pub struct Table {
     interval: u64,
     /// How far ahead of now a bucket may be before a request: `burst - 1` intervals.
     tolerance: u64,
-    hash: RandomState,
+    /// The secrets of the hash of long keys.
+    secrets: [u64; 2],
     mix: Mix,
     shards: Box<[Mutex<Shard>]>,
 }
@@ -99,6 +102,15 @@ pub struct TableTotals {
     pub keys: usize,
 }
 
+/// What one table gives to its successor in another process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handed {
+    /// What long keys are hashed with.
+    pub secrets: [u64; 2],
+    /// Keys as they are kept, and the nanoseconds until their bucket is full.
+    pub buckets: Vec<(u128, u64)>,
+}
+
 /// Shards beyond which workers no longer meet often enough to matter.
 const MAX_SHARDS: usize = 16;
 /// Keys for which another shard is worth its while.
@@ -108,24 +120,63 @@ impl Table {
     /// An empty table for `limit`.
     #[must_use]
     pub fn new(limit: &RateLimit) -> Self {
+        let random = RandomState::new();
+        Self::with([random.hash_one(1_u8), random.hash_one(2_u8)], limit)
+    }
+
+    fn with(secrets: [u64; 2], limit: &RateLimit) -> Self {
         let per = u64::try_from(limit.per.as_nanos()).unwrap_or(u64::MAX);
         let interval = per.div_ceil(limit.count.max(1)).max(1);
         let max_keys = limit.max_keys.max(1);
         let shards = (max_keys / KEYS_PER_SHARD)
             .clamp(1, MAX_SHARDS)
             .next_power_of_two();
-        let hash = RandomState::new();
+        let random = RandomState::new();
         let mix = Mix {
-            secret: [hash.hash_one(1_u8), hash.hash_one(2_u8)],
+            secret: [random.hash_one(1_u8), random.hash_one(2_u8)],
         };
         let shard = || Mutex::new(Shard::new(max_keys.div_ceil(shards), mix.clone()));
         Self {
             interval,
             tolerance: interval.saturating_mul(limit.burst.max(1) - 1),
             shards: (0..shards).map(|_| shard()).collect(),
-            hash,
+            secrets,
             mix,
         }
+    }
+
+    /// The buckets that are not full, at most `most` of them, for a table of the same limit in another process.
+    #[must_use]
+    pub fn hand_over(&self, now: Moment, most: usize) -> Handed {
+        let now = now.as_nanos();
+        let mut buckets = Vec::new();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let used = shard.buckets.iter().filter(|bucket| bucket.full_at > now);
+            let room = most.saturating_sub(buckets.len());
+            buckets.extend(
+                used.take(room)
+                    .map(|bucket| (bucket.key.0, bucket.full_at - now)),
+            );
+        }
+        Handed {
+            secrets: self.secrets,
+            buckets,
+        }
+    }
+
+    /// A table for `limit` that goes on with the buckets of another process, which handed them over just before `now`.
+    #[must_use]
+    pub fn taking(limit: &RateLimit, handed: &Handed, now: Moment) -> Self {
+        let table = Self::with(handed.secrets, limit);
+        for &(key, until_full) in &handed.buckets {
+            let key = Key(key);
+            if let Some(mut shard) = table.shard(key) {
+                let full_at = now.as_nanos().saturating_add(until_full);
+                shard.bucket(key, now.as_nanos()).full_at = full_at;
+            }
+        }
+        table
     }
 
     /// Counts a request of `key`.
@@ -179,13 +230,10 @@ impl Table {
     }
 
     fn key(&self, key: &[u8]) -> Key {
-        let hash = |salt: u8| {
-            let mut hasher = self.hash.build_hasher();
-            hasher.write_u8(salt);
-            hasher.write(key);
-            hasher.finish()
-        };
-        let bits = (u128::from(hash(1)) << 64) | u128::from(hash(2));
+        let [first, second] = self.secrets;
+        let bits = SipHasher13::new_with_keys(first, second)
+            .hash(key)
+            .as_u128();
         Key((u128::from(HASHED) << EXACT) | (bits >> 8))
     }
 

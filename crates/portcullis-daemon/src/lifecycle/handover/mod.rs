@@ -16,7 +16,7 @@ mod state;
 mod take;
 
 pub(super) use give::{Caller, Successor};
-pub(super) use state::{learn, learnt};
+pub(super) use state::{learn, learn_limits, learn_tickets, learnt};
 pub(crate) use take::Taken;
 
 use std::io::{self, Read, Write};

@@ -1,15 +1,24 @@
-//! What a process has learnt about its servers and what operators told it about them, for its successor: health, so that
-//! nothing is sent to a server that is known to be down; drains, maintenance and weights. Told by name, so that the successor's
-//! configuration may be another one.
+//! What a process has learnt and what operators told it, for its successor: the health of servers, so that nothing is sent to one
+//! that is known to be down; drains, maintenance and weights; the buckets of rate limits; the keys of session tickets. Told by name
+//! and meaning, so that the successor's configuration may be another one.
 
-use portcullis_plan::Moment;
+use std::sync::Arc;
+
 use portcullis_plan::health::HealthState;
+use portcullis_plan::limit::{Handed, Table};
 use portcullis_plan::live::{AdminState, ServerLive};
+use portcullis_plan::plan::RateLimit;
+use portcullis_plan::{Live, Moment, Plan};
 use portcullis_proxy::Snapshot;
 use serde_json::{Value, json};
 
-/// What a snapshot has learnt.
-pub(crate) fn learnt(snapshot: &Snapshot) -> Value {
+use crate::tls::Store;
+
+/// Buckets of one limit that are handed over: more would make a parcel that nobody takes.
+const MOST_BUCKETS: usize = 250_000;
+
+/// What has been learnt until now.
+pub(crate) fn learnt(snapshot: &Snapshot, store: &Store, now: Moment) -> Value {
     let servers: Vec<_> = servers(snapshot)
         .map(|(service, live)| {
             json!({
@@ -21,7 +30,60 @@ pub(crate) fn learnt(snapshot: &Snapshot) -> Value {
             })
         })
         .collect();
-    json!({ "servers": servers })
+    let limits = snapshot.plan.limits.iter().zip(&snapshot.live.limits);
+    let limits: Vec<_> = limits
+        .map(|(limit, table)| buckets(limit, &table.hand_over(now, MOST_BUCKETS)))
+        .collect();
+    json!({ "servers": servers, "limits": limits, "tickets": store.ticket_keys() })
+}
+
+/// A limit is known by all that makes it: any change of it begins with full buckets, as in a reload.
+fn meaning(limit: &RateLimit) -> String {
+    format!("{limit:?}")
+}
+
+fn buckets(limit: &RateLimit, handed: &Handed) -> Value {
+    let buckets: Vec<_> = handed
+        .buckets
+        .iter()
+        .map(|(key, until_full)| json!([format!("{key:x}"), until_full]))
+        .collect();
+    json!({ "limit": meaning(limit), "secrets": handed.secrets, "buckets": buckets })
+}
+
+fn handed(entry: &Value) -> Option<Handed> {
+    let bucket = |bucket: &Value| {
+        let key = u128::from_str_radix(bucket.get(0)?.as_str()?, 16).ok()?;
+        Some((key, bucket.get(1)?.as_u64()?))
+    };
+    Some(Handed {
+        secrets: serde_json::from_value(entry.get("secrets")?.clone()).ok()?,
+        buckets: entry
+            .get("buckets")?
+            .as_array()?
+            .iter()
+            .filter_map(bucket)
+            .collect(),
+    })
+}
+
+/// Goes on with a predecessor's buckets of the limits that are the same.
+pub(crate) fn learn_limits(plan: &Plan, live: &mut Live, learnt: &Value, now: Moment) {
+    let told = learnt.get("limits").and_then(Value::as_array);
+    for (limit, table) in plan.limits.iter().zip(&mut live.limits) {
+        let same = |entry: &&Value| text(entry, "limit") == Some(&meaning(limit));
+        let told = told.into_iter().flatten().find(same);
+        if let Some(handed) = told.and_then(handed) {
+            *table = Arc::new(Table::taking(limit, &handed, now));
+        }
+    }
+}
+
+/// Goes on with a predecessor's keys of session tickets.
+pub(crate) fn learn_tickets(store: &Store, learnt: &Value) {
+    if let Some(tickets) = learnt.get("tickets") {
+        store.go_on_with(tickets);
+    }
 }
 
 /// Takes over what a predecessor has learnt about servers that are still there.

@@ -235,3 +235,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_successor_goes_on_with_used_buckets_alone() {
+    let rule = limit(10, Duration::from_secs(1), 3, 100);
+    let old = Table::new(&rule);
+    for (key, asked) in [(&b"spent"[..], 3), (b"used", 1)] {
+        for _ in 0..asked {
+            old.check(key, at(1000)).unwrap();
+        }
+    }
+    old.check(b"full again", at(0)).unwrap();
+    let handed = old.hand_over(at(1050), 100);
+    assert_eq!(handed.buckets.len(), 2, "{handed:?}");
+    // Its clock began at another time.
+    let new = Table::taking(&rule, &handed, at(7));
+    assert_eq!(
+        new.check(b"spent", at(7)),
+        Err(Wait(Duration::from_millis(50)))
+    );
+    assert_eq!(new.check(b"spent", at(57)), Ok(()));
+    assert_eq!(new.check(b"used", at(7)), Ok(()));
+    assert_eq!(old.hand_over(at(1050), 1).buckets.len(), 1, "bounded");
+}
