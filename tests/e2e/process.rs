@@ -94,6 +94,41 @@ fn a_lame_duck_serves_while_its_health_page_says_no() {
     );
 }
 
+#[test]
+fn health_is_told_to_whoever_asks_by_command() {
+    let config = format!(
+        "[global]\nthreads = 1\nlame_duck = \"60s\"\n[admin]\nsocket = \"@dir@/admin.sock\"\nhttp = {{ bind = \"127.0.0.1:@admin@\" }}\n{FIXED}"
+    );
+    let mut proxy = Proxy::start(&config, &[]);
+    let (page, socket) = (
+        format!("127.0.0.1:{}", proxy.port("admin")),
+        proxy.folder().join("admin.sock"),
+    );
+    let (page, socket) = (page.as_str(), socket.to_str().unwrap());
+    let no_page = format!("{page}/nothing");
+    let ways = [
+        &["health"][..],
+        &["health", "--http", page],
+        &["health", "--socket", socket],
+    ];
+    for way in ways {
+        assert_eq!(proxy.command(way).expect(0).out, "serving\n", "{way:?}");
+    }
+    let said = proxy.command(&["health", "--http", &no_page]).expect(1);
+    assert!(said.err.contains("404"), "{}", said.err);
+    proxy.signal(Signal::TERM);
+    proxy.wait_notice("STOPPING=1");
+    for way in ways {
+        assert_eq!(proxy.command(way).expect(1).err, "draining\n", "{way:?}");
+    }
+    proxy.signal(Signal::TERM);
+    assert_eq!(proxy.wait(), 0);
+    for way in ways {
+        let said = proxy.command(way).expect(1);
+        assert!(said.err.contains("nobody answers"), "{}", said.err);
+    }
+}
+
 /// A tunnel through which a WebSocket message has come, before a server that tells what it reads after that.
 fn websocket(proxy: &Proxy) -> portcullis_harness::Client {
     let mut client = proxy.connect("web");

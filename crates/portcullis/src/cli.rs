@@ -71,6 +71,11 @@ pub(crate) enum Command {
     /// The new process gets every listening socket and starts beside the old one, which stops only when the new one serves. If
     /// that fails, the old one goes on. USR2 does the same.
     Upgrade(UpgradeArgs),
+    /// Tell whether the running process serves: 0 if it does, 1 if it drains or is not there.
+    ///
+    /// Asks the health page of `[admin] http`, or the admin socket where there is no such page. With `--http` or `--socket` no
+    /// configuration is read, so that a file somebody is editing makes no healthy process look ill.
+    Health(HealthArgs),
     /// Print the version.
     Version(VersionArgs),
     /// Print completions for a shell.
@@ -242,6 +247,16 @@ pub(crate) struct RollbackArgs {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Ask the admin socket here.
+    #[arg(long, value_name = "PATH", conflicts_with = "http")]
+    pub(crate) socket: Option<PathBuf>,
+    /// Ask the health page here, such as `127.0.0.1:8404` or `127.0.0.1:8404/healthz`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) http: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Generations(arguments) => commands::generations::generations(config, &arguments),
         Command::Rollback(arguments) => commands::generations::rollback(config, &arguments),
         Command::Upgrade(arguments) => commands::upgrade::upgrade(config, &arguments),
+        Command::Health(arguments) => commands::health::health(config, &arguments),
         Command::Version(arguments) => commands::version::version(&arguments),
         Command::Completions(arguments) => commands::completions::completions(&arguments),
         Command::Man(arguments) => commands::man::man(&arguments),

@@ -87,7 +87,8 @@ pub(crate) fn tell(
     Ok(success(answer.is_good))
 }
 
-fn converse(socket: &Path, line: &str, patience: Duration) -> std::io::Result<String> {
+/// Sends one command and gives all that comes back.
+pub(crate) fn converse(socket: &Path, line: &str, patience: Duration) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
