@@ -10,7 +10,7 @@ say = @printf '\n== %s\n' "$(1)"
 # The same selection, profile and features everywhere, so that one debug build serves them all.
 BUILD := --workspace --all-targets --locked
 
-.PHONY: help demo test bench bench-decide build lint tidy unit reference fmt setup-build setup-test setup-bench
+.PHONY: help demo test bench bench-decide build package lint tidy unit reference fmt setup-build setup-test setup-bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,11 @@ bench-decide: setup-build ## instructions of one decision, by callgrind
 
 reference: ## write docs/book/src/reference.md from the config schema
 	$(CARGO) run --locked --bin xtask -- reference
+
+package: setup-build ## build the Debian package into target/debian
+	$(call say,release build)
+	$(CARGO) build --release --locked --bin portcullis
+	$(CARGO) run --locked --bin xtask -- package $(TARGET_DIR)/release/portcullis $(TARGET_DIR)/debian
 
 fmt: ## format the code
 	$(CARGO) fmt --all

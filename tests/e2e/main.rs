@@ -27,6 +27,7 @@ mod keep_alive;
 mod load;
 mod logs;
 mod metrics;
+mod package;
 mod process;
 mod proxy_protocol;
 mod rate_limit;
