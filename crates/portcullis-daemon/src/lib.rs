@@ -7,6 +7,7 @@
 mod access_log;
 mod admin;
 mod check;
+mod crash;
 mod daemon;
 mod effects;
 mod history;

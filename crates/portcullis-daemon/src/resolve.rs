@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use portcullis_plan::live::{Events, ServerLive};
 use portcullis_plan::plan::Address;
-use portcullis_proxy::Snapshot;
+use portcullis_proxy::{Snapshot, persist};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
@@ -80,8 +80,11 @@ impl Resolver {
         });
         for (name, live) in wanted {
             if !self.running.contains_key(&name) {
-                let task = keep_resolved(name.clone(), live, Arc::clone(&self.lookups));
-                self.running.insert(name, self.tasks.spawn(task));
+                let (lookups, host) = (Arc::clone(&self.lookups), name.clone());
+                let resolving = persist(move || {
+                    keep_resolved(host.clone(), Arc::clone(&live), Arc::clone(&lookups))
+                });
+                self.running.insert(name, self.tasks.spawn(resolving));
             }
         }
     }

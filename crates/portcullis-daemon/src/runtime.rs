@@ -11,7 +11,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use portcullis_plan::WorkerId;
-use portcullis_proxy::{Clock, LogSink, SnapshotCell, Worker};
+use portcullis_proxy::{Clock, LogSink, SnapshotCell, Worker, caught};
 use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -210,7 +210,8 @@ async fn work<L: LogSink + 'static>(
         open: BTreeMap::new(),
     };
     while let Some(command) = inbox.recv().await {
-        loops.obey(command);
+        // A fault in obeying one must not end the thread, and every connection with it.
+        let _ = caught(|| loops.obey(command));
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use crate::buffer::BufferPool;
 use crate::clock::Clock;
+use crate::crash::caught;
 use crate::deadline::{TICK, Wheel};
 use crate::http2::Seats;
 use crate::performer::Performer;
@@ -77,6 +78,12 @@ pub struct Worker {
     active: Notify,
 }
 
+/// When the upkeep did last what it does not do at every tick.
+struct Done {
+    purged: Moment,
+    flushed: Moment,
+}
+
 /// Whether connections come to their end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Draining {
@@ -133,25 +140,32 @@ impl Worker {
     /// The worker's upkeep: deadlines, ageing of idle server connections, handing over of log lines.
     /// Spawn it once per worker; it never ends by itself, and rests while there is nothing to keep up.
     pub async fn maintain(self: Rc<Self>) {
-        let mut purged = self.now();
-        let mut flushed = purged;
+        let mut done = Done {
+            purged: self.now(),
+            flushed: self.now(),
+        };
         loop {
             if self.is_at_rest() {
                 self.active.notified().await;
             }
             tokio::time::sleep(TICK).await;
-            let now = self.now();
-            self.wheel.borrow_mut().sweep(now);
-            if now.since(purged) >= PURGE_EVERY {
-                purged = now;
-                self.pool.purge(self.id, now);
-                self.shelves.purge(now);
-                self.trim();
-            }
-            if now.since(flushed) >= LOG_EVERY && self.unlogged.replace(false) {
-                flushed = now;
-                self.log.flush();
-            }
+            // Without deadlines nothing would ever end, so no fault may end them.
+            let _ = caught(|| self.keep_up(&mut done));
+        }
+    }
+
+    fn keep_up(&self, done: &mut Done) {
+        let now = self.now();
+        self.wheel.borrow_mut().sweep(now);
+        if now.since(done.purged) >= PURGE_EVERY {
+            done.purged = now;
+            self.pool.purge(self.id, now);
+            self.shelves.purge(now);
+            self.trim();
+        }
+        if now.since(done.flushed) >= LOG_EVERY && self.unlogged.replace(false) {
+            done.flushed = now;
+            self.log.flush();
         }
     }
 
@@ -302,6 +316,7 @@ impl Worker {
     }
 
     /// Begins a task that ends with its work, at the latest with the worker's thread. The caller is on that thread.
+    /// A panic ends this task only; the runtime catches it.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + 'static) {
         tokio::task::spawn_local(work);
     }

@@ -7,6 +7,7 @@ mod output;
 mod producer;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -15,6 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use portcullis_plan::plan::LogTarget;
+use portcullis_proxy::caught;
 
 pub(crate) use output::Output;
 pub(crate) use producer::Producer;
@@ -165,24 +167,32 @@ struct Writer {
 impl Writer {
     fn run(mut self, inbox: &Receiver<Order>) {
         while let Ok(order) = inbox.recv() {
-            self.look();
-            match order {
-                Order::Lines {
-                    mut bytes,
-                    lines,
-                    home,
-                } => {
-                    self.write(&bytes, lines);
-                    bytes.clear();
-                    if bytes.capacity() <= producer::KEEP {
-                        // A worker that has buffers enough lets this one go.
-                        let _ = home.try_send(bytes);
-                    }
-                }
-                Order::Look => {}
-                Order::Stop => return,
+            // A fault with some lines must not end the log of the process.
+            if caught(|| self.obey(order)) == Some(ControlFlow::Break(())) {
+                return;
             }
         }
+    }
+
+    fn obey(&mut self, order: Order) -> ControlFlow<()> {
+        self.look();
+        match order {
+            Order::Lines {
+                mut bytes,
+                lines,
+                home,
+            } => {
+                self.write(&bytes, lines);
+                bytes.clear();
+                if bytes.capacity() <= producer::KEEP {
+                    // A worker that has buffers enough lets this one go.
+                    let _ = home.try_send(bytes);
+                }
+            }
+            Order::Look => {}
+            Order::Stop => return ControlFlow::Break(()),
+        }
+        ControlFlow::Continue(())
     }
 
     fn look(&mut self) {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use portcullis_plan::guard::Worse;
+use portcullis_proxy::{caught, contained};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
@@ -27,15 +29,10 @@ impl Process {
         loop {
             // Where a signal asks, nobody waits for the answer; the log has it.
             let request = tokio::select! {
-                _ = second.tick() => {
-                    let snapshot = self.daemon.snapshot();
-                    snapshot.live.tick(&snapshot.plan, self.daemon.clock.now());
-                    self.retired.let_go();
-                    match self.verdict() {
-                        Some(worse) => Request::Conclude(worse),
-                        None => continue,
-                    }
-                }
+                _ = second.tick() => match caught(|| self.tick()).flatten() {
+                    Some(worse) => Request::Conclude(worse),
+                    None => continue,
+                },
                 Some(request) = asked.recv() => request,
                 signal = signals.next() => match signal {
                     Signal::Reload => Request::Reload(Order::by(Asker::Signal), oneshot::channel().0),
@@ -51,7 +48,8 @@ impl Process {
                 },
             };
             let finished = tokio::select! {
-                after = self.answer(request, admin) => after,
+                // A fault in answering one question must not end the process that answers.
+                after = contained(self.answer(request, admin)) => after.flatten(),
                 name = signals.stop() => {
                     tracing::info!(signal = name, "stopping, what was under way is abandoned");
                     self.notifier.main_process(std::process::id());
@@ -62,6 +60,14 @@ impl Process {
                 return after;
             }
         }
+    }
+
+    /// What is done every second; gives what a change under guard has made worse.
+    fn tick(&mut self) -> Option<Vec<Worse>> {
+        let snapshot = self.daemon.snapshot();
+        snapshot.live.tick(&snapshot.plan, self.daemon.clock.now());
+        self.retired.let_go();
+        self.verdict()
     }
 
     /// Does what is asked for; whoever asked may have left. Tells if a successor serves now. May be dropped while it waits: then

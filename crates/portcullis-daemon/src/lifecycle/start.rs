@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use portcullis_plan::Moment;
 use portcullis_plan::live::Live;
 use portcullis_plan::plan::{AdminHttp, AdminSocket, Bind};
-use portcullis_proxy::{Clock, SnapshotCell};
+use portcullis_proxy::{Clock, SnapshotCell, persist};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -22,13 +22,14 @@ use super::{Given, MadeFrom, Options, Process};
 use crate::access_log::AccessLog;
 use crate::admin::Admin;
 use crate::check::{Checked, check};
+use crate::crash;
 use crate::daemon::{Daemon, Request};
 use crate::history::{Entry, History};
 use crate::listen::bind::{BindError, Bound, Listening};
 use crate::listen::descriptors;
 use crate::listen::door::{Door, Rules};
 use crate::listen::set::{Key, Sockets};
-use crate::log::{self, Occasionally};
+use crate::log;
 use crate::probe::Probes;
 use crate::reload::{Retired, is_warning};
 use crate::resolve::Resolver;
@@ -89,7 +90,7 @@ pub(super) async fn start(
     requests: mpsc::Sender<Request>,
 ) -> Option<Started> {
     let clock = Clock::start();
-    log_panics(clock);
+    crash::tell(clock, None);
     let descriptors = descriptors::raise_limit();
     let Options {
         source,
@@ -164,6 +165,7 @@ pub(super) async fn start(
         handover::learn_tickets(&store, learnt);
     }
     let live = Arc::new(live);
+    crash::tell(clock, Some(Arc::clone(&live.process)));
     let dropped = Arc::clone(&live.process);
     let access_log = AccessLog::start(
         &plan.access_log.to,
@@ -208,7 +210,10 @@ pub(super) async fn start(
     };
     let (watched, watching) = watch::channel(made_from.watched(&plan));
     let mut watcher = JoinSet::new();
-    watcher.spawn(crate::watch::run(watching, Arc::clone(&daemon)));
+    let watches = Arc::clone(&daemon);
+    watcher.spawn(persist(move || {
+        crate::watch::run(watching.clone(), Arc::clone(&watches))
+    }));
     let notifier = Arc::new(Notifier::from_env());
     let watchdog = Watchdog::start(&notifier, workers.pulse());
     let mut process = Process {
@@ -394,22 +399,6 @@ fn log_warnings(checked: &Checked) {
             .unwrap_or_default();
         tracing::warn!(code = diagnostic.code, place, "{}", diagnostic.message);
     }
-}
-
-/// A panic is a fault of ours: it ends the task it happens in and is told, but a client that can cause one must not
-/// flood the log with it.
-fn log_panics(clock: Clock) {
-    static PANICS: Occasionally = Occasionally::every(Duration::from_secs(1));
-    std::panic::set_hook(Box::new(move |panic| {
-        if let Some(held_back) = PANICS.pass(clock.now()) {
-            let place = panic
-                .location()
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            let message = panic.payload_as_str().unwrap_or("panic");
-            tracing::error!(place, held_back, "panic: {message}");
-        }
-    }));
 }
 
 fn say_error(error: &(impl Display + ?Sized)) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use portcullis_proxy::{Stream, Worker};
+use portcullis_proxy::{Stream, Worker, caught};
 use tokio::sync::Notify;
 
 use super::admit::admit;
@@ -123,7 +123,8 @@ pub(crate) async fn accept_loop(
             () = close.notified() => break,
         };
         match accepted {
-            Ok(accepted) => admit(accepted, &door, &worker),
+            // A fault with one connection must not end the accepting of others.
+            Ok(accepted) => drop(caught(|| admit(accepted, &door, &worker))),
             Err(error) => tokio::select! {
                 () = recover(&error, &socket, &mut reserve, &door, &worker) => {}
                 () = close.notified() => break,
@@ -136,7 +137,7 @@ pub(crate) async fn accept_loop(
         }
     }
     while let Some(Ok(accepted)) = socket.accept_waiting().await {
-        admit(accepted, &door, &worker);
+        let _ = caught(|| admit(accepted, &door, &worker));
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn admit(accepted: Accepted, door: &Arc<Door>, worker: &Rc<Worker>) {
         }
         return;
     };
-    // A task of its own; a panic ends that task only, and `Slot` counts it.
+    // A task of its own; a panic ends that task only, and `Slot` counts the connection as closed.
     tokio::task::spawn_local(welcome(accepted, rules, slot));
 }
 
@@ -58,9 +58,6 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.door.live.closed(self.worker.id());
         self.door.process.closed();
-        if std::thread::panicking() {
-            self.door.process.panics.count();
-        }
     }
 }
 

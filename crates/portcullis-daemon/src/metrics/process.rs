@@ -51,8 +51,8 @@ pub(super) fn families(admin: &Admin, plan: &Plan, live: &Live) -> Vec<Family> {
             process.log_dropped.total(),
         ),
         count(
-            "portcullis_worker_panics_total",
-            "Connections lost to a fault of ours",
+            "portcullis_panics_total",
+            "Faults of ours, each of which ended the task it happened in",
             process.panics.total(),
         ),
         count(

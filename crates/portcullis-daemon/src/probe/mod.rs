@@ -12,7 +12,7 @@ use std::time::Duration;
 use portcullis_plan::health::{Check, HealthState, Transition};
 use portcullis_plan::live::{AdminState, ServerLive};
 use portcullis_plan::plan::{Address, HealthCheck, ProxyVersion, Server, ServerProtocols, Service};
-use portcullis_proxy::{Clock, ServiceTls, Snapshot};
+use portcullis_proxy::{Clock, ServiceTls, Snapshot, persist};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -94,9 +94,10 @@ impl Probes {
         });
         for (uid, (probe, live)) in wanted {
             if !self.running.contains_key(&uid) {
-                let task = self
-                    .tasks
-                    .spawn(keep_checking(probe.clone(), live, self.clock));
+                let (clock, check) = (self.clock, probe.clone());
+                let checking =
+                    persist(move || keep_checking(check.clone(), Arc::clone(&live), clock));
+                let task = self.tasks.spawn(checking);
                 self.running.insert(uid, Running { probe, task });
             }
         }

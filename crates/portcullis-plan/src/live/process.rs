@@ -24,7 +24,7 @@ pub struct ProcessLive {
     pub descriptors_exhausted: Events,
     /// Access log lines dropped because the log was slower than the traffic.
     pub log_dropped: Events,
-    /// Panics of workers that were caught.
+    /// Panics, in whatever thread or task.
     pub panics: Events,
     /// Reloads that took effect.
     pub reloads: Events,

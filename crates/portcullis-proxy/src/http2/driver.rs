@@ -60,11 +60,12 @@ impl<S: Source> Driver<S> {
         worker: &Worker,
         on_event: &mut dyn FnMut(Event),
     ) -> Progress {
-        self.session.driven_by(cx);
-        let mut progress = Progress {
-            end: self.read(cx, worker, on_event),
-            ..Progress::default()
-        };
+        let mut progress = Progress::default();
+        if !self.session.driven_by(cx) {
+            progress.end = Some(End::Closed);
+            return progress;
+        }
+        progress.end = self.read(cx, worker, on_event);
         self.tell(on_event);
         self.write(cx, &mut progress);
         self.tell(on_event);

@@ -50,6 +50,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, client: &mut Client, early: &[u8]
     let io = std::mem::replace(&mut client.wire, Wire::Gone);
     let mut driver = Driver::new(io, Rc::clone(&session));
     let _open = Open::new(worker, client);
+    let ends = EndsWithUs(Rc::clone(&session));
     let mut serving = Serving {
         worker,
         client,
@@ -62,7 +63,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, client: &mut Client, early: &[u8]
     };
     let mut end = driver.receive(worker, early);
     let next = poll_fn(|cx| serving.poll(cx, &mut driver, end.take())).await;
-    driver.session.end();
+    drop(ends);
     for slot in [Slot::Whole, Slot::Upload, Slot::Download, Slot::Continue] {
         client.timer.disarm(slot);
     }
@@ -338,6 +339,15 @@ impl Serving<'_> {
         if let Some(live) = id.and_then(|id| snapshot.live.listener(id)) {
             work(live, self.worker);
         }
+    }
+}
+
+/// Tells the streams that their connection is over, however its task ends: nobody else would wake them.
+struct EndsWithUs(Rc<Session>);
+
+impl Drop for EndsWithUs {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

@@ -5,7 +5,9 @@
 use std::cell::RefCell;
 use std::task::{Context, Waker};
 
-use portcullis_http2::{Connection, Event, StreamId};
+use portcullis_http2::{Connection, ErrorCode, Event, StreamId};
+
+use crate::crash::caught;
 
 /// One HTTP/2 connection, seen by its driver and by its streams.
 pub(crate) struct Session(RefCell<Shared>);
@@ -56,13 +58,14 @@ impl Session {
         result
     }
 
-    /// Says that the driver runs: who is to be woken from now on.
-    pub(crate) fn driven_by(&self, cx: &Context<'_>) {
+    /// Says that the driver runs: who is to be woken from now on. Tells whether the connection still is one.
+    pub(crate) fn driven_by(&self, cx: &Context<'_>) -> bool {
         let mut shared = self.0.borrow_mut();
         shared.woken = false;
         if !matches!(&shared.driver, Some(waker) if waker.will_wake(cx.waker())) {
             shared.driver = Some(cx.waker().clone());
         }
+        !shared.over
     }
 
     /// Makes the driver look at the connection again.
@@ -127,6 +130,18 @@ impl Session {
             if let Some(waker) = &place.waker {
                 waker.wake_by_ref();
             }
+        }
+    }
+
+    /// Lets go of a stream whose task panicked. If that was amid the connection's own state, nothing of that is used again.
+    pub(crate) fn crashed(&self, id: StreamId) {
+        let reset = || self.on_stream(|connection| connection.reset(id, ErrorCode::INTERNAL_ERROR));
+        if caught(reset)
+            .and_then(|()| caught(|| self.release(id)))
+            .is_none()
+        {
+            self.wake_driver();
+            self.end();
         }
     }
 

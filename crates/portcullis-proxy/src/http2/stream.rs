@@ -172,7 +172,11 @@ fn gone() -> io::Error {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.session.release(self.id);
+        if std::thread::panicking() {
+            self.session.crashed(self.id);
+        } else {
+            self.session.release(self.id);
+        }
     }
 }
 
@@ -241,5 +245,35 @@ impl PollIo for Stream {
 
     fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_finish(&[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use portcullis_http2::{Connection, Open, Settings};
+
+    use super::*;
+    use crate::crash::caught;
+
+    #[test]
+    fn a_stream_whose_task_panicked_is_reset_as_by_a_fault_of_ours() {
+        let session = Rc::new(Session::new(Connection::client(&Settings::default(), 0)));
+        let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let opened = session.on_stream(|connection| connection.open(head, &Open::default()));
+        let id = opened.unwrap();
+        let before = session.with(|connection| connection.output().len());
+        let crashed = caught(|| {
+            let _stream = Stream::hold(Rc::clone(&session), id);
+            panic!("a fault of ours")
+        });
+        assert_eq!(crashed, None::<()>);
+        let said = session.with(|connection| connection.output()[before..].to_vec());
+        assert_eq!(
+            said,
+            [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 2],
+            "RST_STREAM, INTERNAL_ERROR"
+        );
     }
 }

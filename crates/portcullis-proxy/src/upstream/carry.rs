@@ -13,7 +13,8 @@ use super::shared::{Lease, Shared};
 use super::shelf::{Making, Shelf};
 use super::terms::Terms;
 use crate::http2::{Driver, End};
-use crate::io::{PollIo as _, ServerIo};
+use crate::io::ServerIo;
+use crate::tunnel::Source;
 use crate::worker::Worker;
 
 /// Fields of a response's head that are taken in; how many of them are allowed is judged by the listener's limit.
@@ -82,15 +83,15 @@ fn settings(http2: &ServiceHttp2) -> Settings {
 }
 
 /// Carries a connection to its end.
-async fn carry(
+async fn carry<S: Source>(
     worker: Rc<Worker>,
     shared: Rc<Shared>,
     shelf: Rc<Shelf>,
-    mut driver: Driver<ServerIo>,
+    mut driver: Driver<S>,
 ) {
-    poll_fn(|cx| step(cx, &worker, &shared, &mut driver)).await;
-    shelf.remove(&shared);
-    shared.over();
+    let carried = Carried { shared, shelf };
+    poll_fn(|cx| step(cx, &worker, &carried.shared, &mut driver)).await;
+    drop(carried);
     // The server is told of the end where that needs no waiting.
     poll_fn(|cx| {
         let _ = driver.flush(cx);
@@ -100,11 +101,24 @@ async fn carry(
     .await;
 }
 
-fn step(
+/// A connection on its shelf. However its task ends, it goes from there, and those who wait for it learn of it.
+struct Carried {
+    shared: Rc<Shared>,
+    shelf: Rc<Shelf>,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.shelf.remove(&self.shared);
+        self.shared.over();
+    }
+}
+
+fn step<S: Source>(
     cx: &mut Context<'_>,
     worker: &Worker,
     shared: &Shared,
-    driver: &mut Driver<ServerIo>,
+    driver: &mut Driver<S>,
 ) -> Poll<()> {
     let progress = driver.poll(cx, worker, &mut |event| shared.on_event(event));
     if !progress.blocked {
@@ -121,5 +135,94 @@ fn step(
         None if shared.lost.get() => Poll::Ready(()),
         None if shared.session.with(|connection| connection.is_finished()) => Poll::Ready(()),
         None => Poll::Pending,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+    use std::io::{self, IoSlice};
+    use std::time::Duration;
+
+    use portcullis_plan::WorkerId;
+    use tokio::io::ReadBuf;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::crash::contained;
+    use crate::io::PollIo;
+    use crate::snapshot::SnapshotCell;
+    use crate::testing::{MINIMAL, planned};
+
+    /// A socket that panics as soon as it is looked at.
+    struct Broken;
+
+    impl Source for Broken {
+        fn poll_ready(&self, _: &mut Context<'_>) -> Poll<()> {
+            panic!("a fault of ours")
+        }
+    }
+
+    impl PollIo for Broken {
+        fn poll_read_into(
+            &mut self,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+        fn poll_write_some(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+        fn poll_write_slices(
+            &mut self,
+            _: &mut Context<'_>,
+            _: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+        fn poll_flush_all(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+        fn poll_close_write(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_a_shared_connection_takes_it_from_its_shelf_and_tells_its_requests() {
+        let (plan, live) = planned(MINIMAL);
+        let snapshots = Arc::new(SnapshotCell::new(plan, Arc::clone(&live), Arc::default()));
+        let worker = Worker::new(WorkerId::new(0), snapshots, Clock::start(), Box::new(()));
+        let server = live.servers.first().unwrap();
+        let shelf = worker.shelves.of(server, Duration::from_secs(1), None);
+        let shared = Shared::new(
+            Connection::client(&Settings::default(), 0),
+            Terms::default(),
+            worker.now(),
+            server,
+            worker.id(),
+            &shelf,
+            10,
+        );
+        let lease = shelf.make().done(&shared);
+        assert_eq!((server.http2(), server.connections()), ((1, 1), (1, 0)));
+        let driver = Driver::new(Broken, Rc::clone(&shared.session));
+        let carried = carry(
+            Rc::clone(&worker),
+            Rc::clone(&shared),
+            Rc::clone(&shelf),
+            driver,
+        );
+        assert!(contained(carried).await.is_none(), "it panicked");
+        assert!(lease.is_over() && shared.is_lost());
+        assert!(
+            shelf
+                .free(&crate::upstream::terms::Wanted::default())
+                .is_none()
+        );
+        drop(lease);
+        assert_eq!((server.http2(), server.connections()), ((0, 0), (0, 0)));
     }
 }

@@ -68,7 +68,7 @@ pub(crate) struct InfoFacts {
     pub(crate) fingerprint: u64,
     /// Successful and rejected reloads.
     pub(crate) reloads: (u64, u64),
-    /// Worker tasks that panicked.
+    /// Tasks and steps that panicked.
     pub(crate) panics: u64,
 }
 

@@ -98,7 +98,7 @@ table! { |facts, float|
     74 "Portcullis_reloads" "MCP" number(facts.reloads.0), "configurations taken over since the start";
     75 "Portcullis_reloads_rejected" "MCP" number(facts.reloads.1), "configurations rejected since the start";
     76 "Portcullis_requests_in_flight" "MGP" number(facts.in_flight), "requests being answered";
-    77 "Portcullis_worker_panics" "MCP" number(facts.panics), "connections lost to a fault of ours";
+    77 "Portcullis_panics" "MCP" number(facts.panics), "faults of ours, each of which ended the task it happened in";
 }
 
 fn text(text: &str) -> Value {
