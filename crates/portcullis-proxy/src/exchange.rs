@@ -1,11 +1,10 @@
 //! The story of one request: read, understand, decide, answer or forward, finish.
 
-use std::future::poll_fn;
-use std::rc::Rc;
-use std::task::Poll;
+mod head;
 
-use portcullis_http1::{Body, Limits};
-use portcullis_http2::{Sniff, preface};
+use std::rc::Rc;
+
+use portcullis_http1::Body;
 use portcullis_plan::live::ListenerLive;
 use portcullis_plan::plan::Listener;
 use portcullis_plan::{
@@ -16,19 +15,20 @@ use crate::answer::{self, Reply};
 use crate::client::Client;
 use crate::deadline::Slot;
 use crate::delay;
-use crate::desk::{Desk, RequestPart};
+use crate::desk::Desk;
 use crate::failure::Failure;
 use crate::finish::finish;
 use crate::forward;
 use crate::grpc;
-use crate::http2;
-use crate::io::poll_fill;
 use crate::mirror;
 use crate::scene::{Scene, Story};
 use crate::snapshot::Pinned;
 use crate::understand::understand;
 use crate::wire::Wire;
 use crate::worker::{Counted, Worker};
+
+use head::Head;
+pub(crate) use head::limits_of;
 
 /// What becomes of the client's connection after an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,11 +66,11 @@ pub(crate) async fn exchange(
     };
     desk.clear_exchange();
     let mut story = Story::begin(started);
-    let head = match &mut client.wire {
-        Wire::Http2(stream) => take_head(worker, stream, &mut desk.request, scene.listener),
-        _ => read_head(client, desk, scene.listener, head_by).await,
+    let read = match &mut client.wire {
+        Wire::Http2(stream) => head::take(worker, stream, &mut desk.request, scene.listener),
+        _ => head::read(client, desk, scene.listener, head_by).await,
     };
-    match head {
+    match read {
         Ok(Head::Nothing) => return Next::Close,
         Ok(Head::Preface) => return Next::Http2,
         Ok(Head::Complete { .. }) | Err(_) => {}
@@ -82,7 +82,7 @@ pub(crate) async fn exchange(
         .live
         .listener(scene.listener_id)
         .map(|live| InFlight::new(live, worker.id(), desk.request.http2));
-    let result = match head {
+    let result = match read {
         Ok(Head::Complete { waited }) => {
             story.timings.head = Some(if waited { worker.now() } else { now });
             story.bytes_in = desk.request.bytes.len() as u64;
@@ -90,124 +90,12 @@ pub(crate) async fn exchange(
         }
         Ok(Head::Nothing | Head::Preface) => return Next::Close,
         Err(failure) => {
-            keep_for_the_log(desk, &mut story);
+            head::keep_for_the_log(desk, &mut story);
             fail(worker, client, desk, scene, &mut story, failure, None).await
         }
     };
     client.timer.disarm(Slot::Whole);
     result
-}
-
-/// How reading a head ended.
-enum Head {
-    /// It is there; `waited` if it did not come at once.
-    Complete { waited: bool },
-    /// The client closed without a byte.
-    Nothing,
-    /// It speaks HTTP/2.
-    Preface,
-}
-
-/// Reads until the head is complete and moves its bytes out of the input.
-async fn read_head(
-    client: &mut Client,
-    desk: &mut Desk,
-    listener: &Listener,
-    by: Moment,
-) -> Result<Head, Failure> {
-    let limits = limits_of(listener);
-    let mut waited = false;
-    let mut may_be_http2 =
-        client.requests == 0 && listener.http2.is_some() && matches!(client.wire, Wire::Plain(_));
-    let result = poll_fn(|cx| {
-        loop {
-            if may_be_http2 && !desk.input.is_empty() {
-                match preface(desk.input.filled()) {
-                    Sniff::Http2 => return Poll::Ready(Ok(None)),
-                    Sniff::NotHttp2 => may_be_http2 = false,
-                    Sniff::NeedMore => {}
-                }
-            }
-            if !desk.input.is_empty() && !may_be_http2 {
-                match desk.request.head.parse(desk.input.filled(), &limits) {
-                    Ok(Some(length)) => return Poll::Ready(Ok(Some(length))),
-                    Ok(None) if desk.input.space().is_empty() => {
-                        desk.input.grow(limits.head_bytes.saturating_add(1024));
-                    }
-                    Ok(None) => {}
-                    Err(reject) => return Poll::Ready(Err(Failure::refused(reject))),
-                }
-            }
-            match poll_fill(&mut client.wire, cx, &mut desk.input) {
-                Poll::Ready(Ok(n)) if n > 0 => {}
-                Poll::Ready(_) if desk.input.is_empty() => return Poll::Ready(Ok(None)),
-                Poll::Ready(_) => return Poll::Ready(Err(Failure::CLIENT_GONE)),
-                Poll::Pending if client.timer.fired() => {
-                    return Poll::Ready(Err(Failure::deadline(Deadline::ClientHeader, false)));
-                }
-                Poll::Pending => {
-                    if !std::mem::replace(&mut waited, true) {
-                        client
-                            .timer
-                            .arm(Slot::Download, Some(Deadline::ClientHeader), by);
-                    }
-                    return Poll::Pending;
-                }
-            }
-        }
-    })
-    .await;
-    if waited {
-        client.timer.disarm(Slot::Download);
-    }
-    let Some(length) = result? else {
-        return Ok(if desk.input.is_empty() {
-            Head::Nothing
-        } else {
-            Head::Preface
-        });
-    };
-    desk.request
-        .bytes
-        .extend_from_slice(desk.input.filled().get(..length).unwrap_or_default());
-    desk.input.consume(length);
-    desk.request.framing = desk.request.head.framing();
-    desk.request.incoming = desk.request.framing;
-    if !listener.http1 {
-        return Err(Failure::NOT_HTTP2);
-    }
-    Ok(Head::Complete { waited })
-}
-
-/// Takes the head that came on a stream, as HTTP/1 text, and has it judged by the same rules.
-fn take_head(
-    worker: &Worker,
-    stream: &mut http2::Stream,
-    request: &mut RequestPart,
-    listener: &Listener,
-) -> Result<Head, Failure> {
-    let Some(info) = stream.take_head(&mut request.bytes) else {
-        return Ok(Head::Nothing);
-    };
-    http2::judge(request, &info, listener, &mut || worker.chance())?;
-    Ok(Head::Complete { waited: false })
-}
-
-/// How large a request's head may be.
-pub(crate) const fn limits_of(listener: &Listener) -> Limits {
-    Limits {
-        head_bytes: listener.limits.head,
-        target_bytes: listener.limits.target,
-        fields: listener.limits.fields,
-    }
-}
-
-/// A head that was refused still names what it can in the log.
-fn keep_for_the_log(desk: &mut Desk, story: &mut Story) {
-    let Desk { input, request, .. } = desk;
-    request.bytes.extend_from_slice(input.filled());
-    story.bytes_in = request.bytes.len() as u64;
-    input.clear();
 }
 
 /// A complete head: understand it, decide, act.
@@ -227,14 +115,8 @@ async fn serve(
     let keep_alive = may_keep_alive(worker, client, desk, scene.listener, now);
     let decision = {
         let facts = scene.facts(&client.who, &desk.request);
-        let chance = Chance::new(worker.chance());
-        decide(
-            &scene.snapshot.plan,
-            &scene.snapshot.live,
-            &facts,
-            now,
-            chance,
-        )
+        let (plan, live) = (&scene.snapshot.plan, &scene.snapshot.live);
+        decide(plan, live, &facts, now, Chance::new(worker.chance()))
     };
     match decision {
         Decision::Answer {
@@ -249,16 +131,8 @@ async fn serve(
                 let rest = Body::new(desk.request.incoming);
                 return fail(worker, client, desk, scene, story, failure, Some(rest)).await;
             }
-            reply(
-                worker,
-                client,
-                desk,
-                scene,
-                story,
-                &Reply::Decided(answer),
-                keep_alive,
-            )
-            .await
+            let decided = Reply::Decided(answer);
+            reply(worker, client, desk, scene, story, &decided, keep_alive).await
         }
         Decision::Forward(forward) => {
             scene.route = Some(forward.route_id);
@@ -270,11 +144,10 @@ async fn serve(
                 return reply(worker, client, desk, scene, story, &refused, keep_alive).await;
             }
             if let Some(whole) = forward.timeouts.request {
-                client.timer.arm(
-                    Slot::Whole,
-                    Some(Deadline::Request),
-                    story.timings.start.plus(whole),
-                );
+                let until = story.timings.start.plus(whole);
+                client
+                    .timer
+                    .arm(Slot::Whole, Some(Deadline::Request), until);
             }
             if let Some(time) = forward.delay {
                 story.delayed = true;
@@ -296,14 +169,7 @@ async fn serve(
             }
             match forwarded {
                 Ok(next) => {
-                    finish(
-                        worker,
-                        &scene,
-                        &client.who,
-                        &desk.request,
-                        &desk.response,
-                        story,
-                    );
+                    finish(worker, &scene, client, desk, story);
                     next
                 }
                 Err((failure, rest)) => {
@@ -370,14 +236,7 @@ async fn reply(
         }
         Ok(()) => Next::Linger,
     };
-    finish(
-        worker,
-        &scene,
-        &client.who,
-        &desk.request,
-        &desk.response,
-        story,
-    );
+    finish(worker, &scene, client, desk, story);
     next
 }
 
@@ -395,14 +254,7 @@ async fn fail(
     note(story, failure);
     if story.answered || failure.status == 0 {
         let told = grpc::end_cut(client, desk, story, failure).await;
-        finish(
-            worker,
-            &scene,
-            &client.who,
-            &desk.request,
-            &desk.response,
-            story,
-        );
+        finish(worker, &scene, client, desk, story);
         return match story.until_close {
             _ if told => Next::Close,
             true => Next::Reset,
@@ -417,16 +269,8 @@ async fn fail(
             && is_drainable(desk, story, body)
             && may_keep_alive(worker, client, desk, scene.listener, now)
     });
-    let sent = answer::send(
-        worker,
-        client,
-        desk,
-        &scene,
-        story,
-        &Reply::Failed(failure),
-        keep_alive,
-    )
-    .await;
+    let told = Reply::Failed(failure);
+    let sent = answer::send(worker, client, desk, &scene, story, &told, keep_alive).await;
     let next = match (sent, rest.filter(|_| keep_alive)) {
         (Err(_), _) => Next::Close,
         (Ok(()), Some(body)) => {
@@ -434,14 +278,7 @@ async fn fail(
         }
         (Ok(()), None) => Next::Linger,
     };
-    finish(
-        worker,
-        &scene,
-        &client.who,
-        &desk.request,
-        &desk.response,
-        story,
-    );
+    finish(worker, &scene, client, desk, story);
     next
 }
 

@@ -3,13 +3,30 @@
 use portcullis_plan::EndedBy;
 use portcullis_plan::plan::LogTarget;
 
-use crate::client::Who;
-use crate::desk::{RequestPart, ResponsePart};
+use crate::client::{Client, Who};
+use crate::desk::{Desk, RequestPart, ResponsePart};
 use crate::scene::{Scene, Story};
 use crate::worker::Worker;
 
 /// Closes the record. Called exactly once for every request, malformed ones included.
 pub(crate) fn finish(
+    worker: &Worker,
+    scene: &Scene<'_>,
+    client: &Client,
+    desk: &Desk,
+    story: &mut Story,
+) {
+    record(
+        worker,
+        scene,
+        &client.who,
+        &desk.request,
+        &desk.response,
+        story,
+    );
+}
+
+fn record(
     worker: &Worker,
     scene: &Scene<'_>,
     who: &Who,
@@ -42,5 +59,5 @@ pub(crate) fn finish_refused(worker: &Worker, scene: &Scene<'_>, who: &Who, reas
         ..RequestPart::default()
     };
     let response = ResponsePart::default();
-    finish(worker, scene, who, &request, &response, &mut story);
+    record(worker, scene, who, &request, &response, &mut story);
 }

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use rustls::CommonState;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::{client, server};
@@ -26,6 +27,20 @@ impl Stream {
         match self {
             Self::Tcp(stream) => stream.poll_read_ready(cx),
             Self::Unix(stream) => stream.poll_read_ready(cx),
+        }
+    }
+
+    /// The same for what a TLS session reads from here.
+    pub(crate) fn poll_decrypted(
+        &self,
+        session: &CommonState,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        // Plaintext that is decrypted already wakes no socket.
+        if session.wants_read() {
+            self.poll_readable(cx)
+        } else {
+            Poll::Ready(Ok(()))
         }
     }
 }
@@ -126,12 +141,7 @@ impl ServerIo {
             Self::Plain(stream) => stream.poll_readable(cx),
             Self::Tls(stream) => {
                 let (socket, session) = stream.get_ref();
-                // Plaintext that is decrypted already wakes no socket.
-                if session.wants_read() {
-                    socket.poll_readable(cx)
-                } else {
-                    Poll::Ready(Ok(()))
-                }
+                socket.poll_decrypted(session, cx)
             }
             Self::Http2(lease) => lease.poll_readable(),
         }

@@ -53,12 +53,7 @@ impl Wire {
             Self::Plain(stream) => stream.poll_readable(cx),
             Self::Tls(stream) => {
                 let (socket, session) = stream.get_ref();
-                // Plaintext that is decrypted already wakes no socket.
-                if session.wants_read() {
-                    socket.poll_readable(cx)
-                } else {
-                    Poll::Ready(Ok(()))
-                }
+                socket.poll_decrypted(session, cx)
             }
             Self::Http2(stream) => stream.poll_readable(),
             Self::Gone => Poll::Ready(Ok(())),
