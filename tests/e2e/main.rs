@@ -36,6 +36,7 @@ mod real_clients;
 mod refusals;
 mod rehearse;
 mod reload;
+mod removed_listener;
 mod retry;
 mod rewriting;
 mod routing;

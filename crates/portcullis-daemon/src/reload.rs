@@ -276,7 +276,9 @@ impl Process {
         self.remember(made_from, &plan);
         self.open_and_close(sockets);
         if revised {
-            self.workers.tell(|| Command::Revise);
+            let patience = plan.process.drain_timeout;
+            self.workers
+                .tell(|| Command::Revise(Some((Arc::clone(&old), patience))));
         }
         if let Some(output) = output {
             self.access_log.switch(output);

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use portcullis_plan::WorkerId;
-use portcullis_proxy::{Clock, LogSink, SnapshotCell, Worker, caught};
+use portcullis_proxy::{Clock, LogSink, Snapshot, SnapshotCell, Worker, caught};
 use tokio::runtime::{LocalOptions, LocalRuntime};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -36,8 +37,8 @@ pub(crate) enum Command {
         /// The address.
         key: Key,
     },
-    /// Idle connections look at the plan again; those whose listener is gone close.
-    Revise,
+    /// Idle connections look at the plan again. Those of listeners that are gone are served by the former plan for so long.
+    Revise(Option<(Arc<Snapshot>, Duration)>),
     /// Accept no more and close connections as soon as they are idle.
     Drain,
     /// Accept no more and close connections with their next answer: there is a successor.
@@ -226,7 +227,7 @@ impl Loops {
         match command {
             Command::Serve { door, key, socket } => self.serve(door, key, socket),
             Command::Close { key } => self.close(&key),
-            Command::Revise => self.worker.revise(),
+            Command::Revise(former) => self.worker.revise(former),
             Command::Drain => {
                 self.close_all();
                 self.worker.drain();

@@ -135,6 +135,7 @@ fn process(Plans { old, new }: Plans<'_>) -> Vec<Change> {
             "global.shutdown_timeout",
             a.shutdown_timeout == b.shutdown_timeout,
         ),
+        ("global.drain_timeout", a.drain_timeout == b.drain_timeout),
         ("global.watch", a.watch == b.watch),
         (
             "global.certificate_warning",

@@ -146,6 +146,7 @@ pub(crate) fn plan(listener: Listener, routes: Vec<Route>) -> Plan {
             threads: 1,
             max_connections: 100,
             shutdown_timeout: Duration::from_secs(30),
+            drain_timeout: Duration::from_secs(30),
             watch: false,
             certificate_warning: Duration::from_secs(14 * 86_400),
             lame_duck: None,

@@ -73,6 +73,8 @@ pub struct Process {
     pub max_connections: u32,
     /// How long a graceful stop may take.
     pub shutdown_timeout: Duration,
+    /// How long clients of a listener that is taken away are still served.
+    pub drain_timeout: Duration,
     /// Whether a change of the configuration's files is a reload.
     pub watch: bool,
     /// How long before the end of a certificate there is a warning about it.

@@ -12,6 +12,7 @@ use portcullis_plan::plan::Listener;
 use portcullis_plan::{Deadline, ListenerId, Moment, TlsFacts};
 
 use crate::deadline::{Slot, Timer};
+use crate::former::Footing;
 use crate::http2;
 use crate::io::{ClientIo, PollIo};
 use crate::snapshot::Snapshot;
@@ -162,13 +163,30 @@ impl Client {
     /// The connection's listener in this snapshot; `None` once a reload removed it, or made TLS of clear text or the reverse.
     pub(crate) fn listener_id(&mut self, snapshot: &Snapshot) -> Option<ListenerId> {
         if self.resolved.0 != snapshot.generation {
-            let is_mine = |listener: &Listener| {
-                listener.name == self.listener && listener.tls.is_some() == self.who.tls.is_some()
-            };
-            let at = snapshot.plan.listeners.iter().position(is_mine);
-            self.resolved = (snapshot.generation, at.map(ListenerId::new));
+            self.resolved = (snapshot.generation, self.find(snapshot));
         }
         self.resolved.1
+    }
+
+    /// The plan that serves it, and its listener there: the plan in force, or for a while that which had its listener last.
+    pub(crate) fn footing(&mut self, worker: &Worker) -> Option<Footing> {
+        let snapshot = worker.snapshot();
+        match self.listener_id(&snapshot) {
+            Some(listener) => Some(Footing {
+                snapshot,
+                listener,
+                until: None,
+            }),
+            None => worker.formers.footing(|former| self.find(former)),
+        }
+    }
+
+    fn find(&self, snapshot: &Snapshot) -> Option<ListenerId> {
+        let is_mine = |listener: &Listener| {
+            listener.name == self.listener && listener.tls.is_some() == self.who.tls.is_some()
+        };
+        let at = snapshot.plan.listeners.iter().position(is_mine);
+        at.map(ListenerId::new)
     }
 
     /// Waits until a read would give something, holding no buffer.
@@ -179,16 +197,19 @@ impl Client {
         until: Moment,
     ) -> Pause {
         self.timer.arm(Slot::Download, Some(deadline), until);
-        let mut is_hurried = false;
+        let (mut is_hurried, mut is_leaving) = (false, false);
         let pause = poll_fn(|cx| {
             if self.wire.poll_readable(cx).is_ready() {
                 return Poll::Ready(Pause::Readable);
             }
-            if self.is_let_go(worker) || self.listener_id(&worker.snapshot()).is_none() {
+            let Some(footing) = self.footing(worker) else {
+                return Poll::Ready(Pause::Drain);
+            };
+            if self.is_let_go(worker) {
                 return Poll::Ready(Pause::Drain);
             }
             if self.timer.fired() {
-                return Poll::Ready(if is_hurried {
+                return Poll::Ready(if is_hurried || is_leaving {
                     Pause::Drain
                 } else {
                     Pause::Deadline(deadline)
@@ -197,6 +218,11 @@ impl Client {
             if worker.closes_idle() && !is_hurried {
                 is_hurried = true;
                 let until = until.min(self.first_words_by());
+                self.timer.arm(Slot::Download, Some(deadline), until);
+            }
+            if let Some(gone_by) = footing.until.filter(|_| !is_leaving) {
+                is_leaving = true;
+                let until = until.min(some_moment(worker, gone_by));
                 self.timer.arm(Slot::Download, Some(deadline), until);
             }
             Poll::Pending
@@ -260,4 +286,11 @@ impl Client {
         self.timer.disarm(Slot::Download);
         Ok(total)
     }
+}
+
+/// Some moment from now on, before `until`: clients that have to go do not all go at once.
+fn some_moment(worker: &Worker, until: Moment) -> Moment {
+    let now = worker.now();
+    let left = until.nanos_since(now).max(1);
+    now.plus(Duration::from_nanos(worker.chance() % left))
 }

@@ -128,13 +128,10 @@ impl WaitRules {
     }
 }
 
-/// The rules of the connection's listener, `None` once the listener is gone.
+/// The rules of the connection's listener, `None` once no plan has it any more.
 fn wait_rules(worker: &Worker, client: &mut Client) -> Option<WaitRules> {
-    let snapshot = worker.snapshot();
-    let timeouts = &snapshot
-        .plan
-        .listener(client.listener_id(&snapshot)?)?
-        .timeouts;
+    let footing = client.footing(worker)?;
+    let timeouts = &footing.snapshot.plan.listener(footing.listener)?.timeouts;
     Some(WaitRules {
         idle: timeouts.client_idle,
         head: timeouts.client_header,

@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use portcullis_http1::Body;
 use portcullis_plan::live::ListenerLive;
-use portcullis_plan::plan::Listener;
 use portcullis_plan::{
     Answer, Chance, Deadline, Decision, EndedBy, Forward, Moment, Refusal, WorkerId, decide,
 };
@@ -57,13 +56,14 @@ pub(crate) async fn exchange(
     started: Moment,
     head_by: Moment,
 ) -> Next {
-    let snapshot = worker.snapshot();
-    let Some(scene) = client
-        .listener_id(&snapshot)
-        .and_then(|id| Scene::new(&snapshot, id))
-    else {
+    let Some(footing) = client.footing(worker) else {
         return Next::Close;
     };
+    let snapshot = footing.snapshot;
+    let Some(mut scene) = Scene::new(&snapshot, footing.listener) else {
+        return Next::Close;
+    };
+    scene.is_former = footing.until.is_some();
     desk.clear_exchange();
     let mut story = Story::begin(started);
     let read = match &mut client.wire {
@@ -112,7 +112,7 @@ async fn serve(
         return fail(worker, client, desk, scene, story, failure, None).await;
     }
     let now = story.timings.head.unwrap_or(story.timings.start);
-    let keep_alive = may_keep_alive(worker, client, desk, scene.listener, now);
+    let keep_alive = may_keep_alive(worker, client, desk, &scene, now);
     let decision = {
         let facts = scene.facts(&client.who, &desk.request);
         let (plan, live) = (&scene.snapshot.plan, &scene.snapshot.live);
@@ -198,11 +198,13 @@ fn may_keep_alive(
     worker: &Worker,
     client: &Client,
     desk: &Desk,
-    listener: &Listener,
+    scene: &Scene<'_>,
     now: Moment,
 ) -> bool {
+    let listener = scene.listener;
     desk.request.head.keep_alive()
         && !worker.is_draining()
+        && !scene.is_former
         && listener
             .limits
             .requests_per_connection
@@ -267,7 +269,7 @@ async fn fail(
     let keep_alive = rest.as_ref().is_some_and(|body| {
         (failure.by != EndedBy::Client || body.is_done())
             && is_drainable(desk, story, body)
-            && may_keep_alive(worker, client, desk, scene.listener, now)
+            && may_keep_alive(worker, client, desk, &scene, now)
     });
     let told = Reply::Failed(failure);
     let sent = answer::send(worker, client, desk, &scene, story, &told, keep_alive).await;

@@ -15,6 +15,7 @@ mod desk;
 mod exchange;
 mod failure;
 mod finish;
+mod former;
 mod forward;
 mod grpc;
 mod heads;

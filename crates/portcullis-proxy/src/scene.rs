@@ -16,6 +16,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) listener_id: ListenerId,
     pub(crate) listener: &'a Listener,
+    /// The listener is in force no more: the client is to go.
+    pub(crate) is_former: bool,
     pub(crate) timeouts: &'a ExchangeTimeouts,
     pub(crate) route: Option<RouteId>,
     pub(crate) service: Option<ServiceId>,
@@ -29,6 +31,7 @@ impl<'a> Scene<'a> {
             snapshot,
             listener_id,
             listener,
+            is_former: false,
             timeouts: &listener.timeouts.exchange,
             route: None,
             service: None,

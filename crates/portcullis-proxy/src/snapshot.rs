@@ -78,6 +78,12 @@ pub(crate) struct CachedSnapshot {
 /// A snapshot held by a worker and its requests.
 pub struct Pinned(Arc<Snapshot>);
 
+impl From<Arc<Snapshot>> for Pinned {
+    fn from(snapshot: Arc<Snapshot>) -> Self {
+        Self(snapshot)
+    }
+}
+
 impl std::ops::Deref for Pinned {
     type Target = Snapshot;
 

@@ -18,6 +18,9 @@ use crate::scene::Story;
 use crate::worker::{Counted, Worker};
 use frames::{Frames, GOING_AWAY};
 
+/// How long a tunnel may go on once no plan has its listener any more.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Carries bytes until the end. `leftover` is what the server sent behind its 101; what the client sent behind its
 /// request lies in the desk's input.
 pub(crate) async fn run(
@@ -58,10 +61,17 @@ pub(crate) async fn run(
         Some(Deadline::TunnelIdle),
         worker.now().plus(idle),
     );
+    let mut is_leaving = false;
     let ended = poll_fn(|cx| {
         let mut moved = up.poll(cx, worker, &mut client.wire, &mut server)
             | down.poll(cx, worker, &mut server, &mut client.wire);
-        if worker.ends_tunnels() && down.say_goodbye(worker) {
+        if !is_leaving && client.footing(worker).is_none() {
+            is_leaving = true;
+            client
+                .timer
+                .arm(Slot::Whole, None, worker.now().plus(LAST_WORDS));
+        }
+        if (is_leaving || worker.ends_tunnels()) && down.say_goodbye(worker) {
             moved |= down.poll(cx, worker, &mut server, &mut client.wire);
         }
         if let Some(ended) = end_of(&up, &down) {
@@ -74,12 +84,17 @@ pub(crate) async fn run(
                 worker.now().plus(idle),
             );
         } else if client.timer.fired() {
-            return Poll::Ready(EndedBy::Deadline);
+            let ended = match client.timer.passed(worker.now()) {
+                Some((Slot::Whole, _)) => EndedBy::Shutdown,
+                _ => EndedBy::Deadline,
+            };
+            return Poll::Ready(ended);
         }
         Poll::Pending
     })
     .await;
     client.timer.disarm(Slot::Download);
+    client.timer.disarm(Slot::Whole);
     story.body_in += up.moved;
     story.bytes_in += up.moved;
     story.body_out += down.moved;

@@ -16,10 +16,11 @@ use crate::buffer::BufferPool;
 use crate::clock::Clock;
 use crate::crash::caught;
 use crate::deadline::{TICK, Wheel};
+use crate::former::Formers;
 use crate::http2::Seats;
 use crate::performer::Performer;
 use crate::quiet::Quiet;
-use crate::snapshot::{CachedSnapshot, Pinned, SnapshotCell};
+use crate::snapshot::{CachedSnapshot, Pinned, Snapshot, SnapshotCell};
 use crate::upstream::pool::IdlePool;
 use crate::upstream::shelf::Shelves;
 
@@ -72,6 +73,7 @@ pub struct Worker {
     unlogged: Cell<bool>,
     chance: Cell<u64>,
     draining: Cell<Draining>,
+    pub(crate) formers: Formers,
     ends_tunnels: Cell<bool>,
     date: Cell<(u64, [u8; 29])>,
     pub(crate) counts: Counts,
@@ -130,6 +132,7 @@ impl Worker {
             unlogged: Cell::new(false),
             chance: Cell::new(RandomState::new().hash_one(id.index())),
             draining: Cell::new(Draining::No),
+            formers: Formers::default(),
             ends_tunnels: Cell::new(false),
             date: Cell::new((u64::MAX, [0; 29])),
             counts: Counts::default(),
@@ -157,6 +160,9 @@ impl Worker {
     fn keep_up(&self, done: &mut Done) {
         let now = self.now();
         self.wheel.borrow_mut().sweep(now);
+        if self.formers.expire(now) {
+            self.wheel.borrow().wake_all();
+        }
         if now.since(done.purged) >= PURGE_EVERY {
             done.purged = now;
             self.pool.purge(self.id, now);
@@ -172,6 +178,7 @@ impl Worker {
     /// Whether there is nothing to keep up.
     fn is_at_rest(&self) -> bool {
         self.wheel.borrow().is_empty()
+            && self.formers.is_empty()
             && self.pool.is_empty()
             && self.shelves.is_empty()
             && !self.unlogged.get()
@@ -201,8 +208,13 @@ impl Worker {
         self.wheel.borrow().wake_all();
     }
 
-    /// Makes idle connections look at the snapshot again: those whose listener is gone close.
-    pub fn revise(&self) {
+    /// Makes idle connections look at the snapshot again. Clients of listeners that are gone since `former` are still served by
+    /// that for so long, and close meanwhile; of other listeners they close at once.
+    pub fn revise(&self, former: Option<(Arc<Snapshot>, Duration)>) {
+        if let Some((snapshot, patience)) = former {
+            self.formers.keep(snapshot, self.now(), patience);
+            self.wake_upkeep();
+        }
         self.wheel.borrow().wake_all();
     }
 

@@ -14,6 +14,9 @@ section! {
         max_connections: default u64 [1..=10_000_000] = 20000,
         /// How long a graceful stop waits for exchanges in progress before it ends them.
         shutdown_timeout: default Duration = "30s",
+        /// How long the clients of a listener that a reload takes away are still served. Meanwhile their connections close one after the
+        /// other, each with an answer or while it is idle; tunnels are ended when the time is over.
+        drain_timeout: default Duration = "30s",
         /// Whether a change of the configuration, of a file it includes or of one dropped into an included folder is a reload, as if HUP had come.
         watch: default bool = false,
         /// How long before the end of a certificate there is a warning about it, at a start, a reload and by `portcullis check`. Its end is always a metric.

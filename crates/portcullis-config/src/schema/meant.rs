@@ -10,10 +10,7 @@ pub(super) fn meant_key<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
             &["worker_processes", "nbthread", "workers", "concurrency"],
         ),
         ("max_connections", &["maxconn", "worker_connections"]),
-        (
-            "shutdown_timeout",
-            &["hard_stop_after", "grace_period", "drain_timeout"],
-        ),
+        ("shutdown_timeout", &["hard_stop_after", "grace_period"]),
         ("bind", &["listen", "address", "addr", "port", "entrypoint"]),
         ("address", &["addr", "url", "host", "server"]),
         ("tls", &["ssl", "certificates", "https"]),

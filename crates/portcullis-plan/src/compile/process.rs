@@ -20,6 +20,7 @@ impl Compiler<'_> {
             threads: threads.max(1),
             max_connections: count(*global.max_connections),
             shutdown_timeout: *global.shutdown_timeout,
+            drain_timeout: *global.drain_timeout,
             watch: *global.watch,
             certificate_warning: *global.certificate_warning,
             lame_duck: *global.lame_duck,

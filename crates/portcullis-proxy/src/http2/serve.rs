@@ -28,10 +28,10 @@ const ROUND_TRIP: Duration = Duration::from_secs(1);
 
 /// Serves a connection that speaks HTTP/2; `early` is what was read of it. Tells how the connection is to be closed.
 pub(crate) async fn serve(worker: &Rc<Worker>, client: &mut Client, early: &[u8]) -> Next {
-    let snapshot = worker.snapshot();
-    let listener = client
-        .listener_id(&snapshot)
-        .and_then(|id| snapshot.plan.listener(id));
+    let footing = client.footing(worker);
+    let listener = footing
+        .as_ref()
+        .and_then(|footing| footing.snapshot.plan.listener(footing.listener));
     let Some((listener, http2)) =
         listener.and_then(|listener| Some((listener, listener.http2.as_ref()?)))
     else {
@@ -46,7 +46,7 @@ pub(crate) async fn serve(worker: &Rc<Worker>, client: &mut Client, early: &[u8]
             .arm(Slot::Whole, Some(Deadline::ConnectionAge), until);
     }
     let rules = Rules::of(listener);
-    drop(snapshot);
+    drop(footing);
     let io = std::mem::replace(&mut client.wire, Wire::Gone);
     let mut driver = Driver::new(io, Rc::clone(&session));
     let _open = Open::new(worker, client);
@@ -210,11 +210,10 @@ impl Serving<'_> {
 
     /// A request was malformed, so that it never became one: it is counted and logged as one that failed.
     fn refused(&mut self, refusal: Refusal) {
-        let snapshot = self.worker.snapshot();
-        if let Some(scene) = self
-            .client
-            .listener_id(&snapshot)
-            .and_then(|id| Scene::new(&snapshot, id))
+        let footing = self.client.footing(self.worker);
+        if let Some(scene) = footing
+            .as_ref()
+            .and_then(|footing| Scene::new(&footing.snapshot, footing.listener))
         {
             finish_refused(self.worker, &scene, &self.client.who, refusal.code());
         }
