@@ -17,6 +17,9 @@ fn a_reload_takes_effect_on_a_connection_that_stays_open() {
     let said = proxy.reload(&saying("two")).expect(0);
     assert!(!said.out.is_empty(), "a reload says what it did");
     assert_eq!(client.get("a", "/").text(), "two");
+    proxy.rewrite(&saying("three"));
+    proxy.command(&["-s", "reload"]).expect(0);
+    assert_eq!(client.get("a", "/").text(), "three");
 }
 
 #[test]

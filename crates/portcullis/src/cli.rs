@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A reverse proxy and load balancer for HTTP.
 #[derive(Debug, Parser)]
@@ -55,6 +55,9 @@ pub(crate) enum Command {
     Proxy(ProxyArgs),
     /// Make the running process reload its configuration, and tell what came of it.
     Reload(ReloadArgs),
+    /// Do what nginx does by `-s`: `portcullis -s reload` is `portcullis reload`.
+    #[command(short_flag = 's')]
+    Signal(SignalArgs),
     /// Tell what a changed configuration would do to the running process, before it does.
     ///
     /// Ends with 0 if nothing would change, 2 if something would, 3 if something is to be looked at twice: clients sent away,
@@ -178,6 +181,20 @@ pub(crate) struct ProxyArgs {
     /// Print the configuration and do nothing.
     #[arg(long)]
     pub(crate) print_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignalArgs {
+    /// What to do.
+    pub(crate) what: Asked,
+    #[command(flatten)]
+    pub(crate) how: ReloadArgs,
+}
+
+/// What can be asked for in the words of nginx. It stops by TERM and reopens its logs by USR1, as everything does.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Asked {
+    Reload,
 }
 
 #[derive(Debug, Args)]

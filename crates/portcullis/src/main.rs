@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use cli::{Cli, Command};
+use cli::{Asked, Cli, Command, SignalArgs};
 
 /// Request handling allocates next to nothing, but TLS and buffers of all sizes come and go on every worker.
 #[global_allocator]
@@ -27,6 +27,10 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => commands::demo::demo(&arguments),
         Command::Proxy(arguments) => commands::proxy::proxy(&arguments),
         Command::Reload(arguments) => commands::reload::reload(config, &arguments),
+        Command::Signal(SignalArgs {
+            what: Asked::Reload,
+            how,
+        }) => commands::reload::reload(config, &how),
         Command::Plan(arguments) => commands::plan::plan(config, &arguments),
         Command::Generations(arguments) => commands::generations::generations(config, &arguments),
         Command::Rollback(arguments) => commands::generations::rollback(config, &arguments),
