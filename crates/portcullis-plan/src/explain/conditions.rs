@@ -24,41 +24,19 @@ pub(super) fn to_blame<'c>(condition: &'c Condition, facts: &Facts<'_>) -> &'c C
 /// What is there instead of what `condition` wants.
 pub(super) fn unmet(condition: &Condition, facts: &Facts<'_>) -> String {
     match &condition.test {
-        Test::Header(name, test) => {
-            let mut found = Vec::new();
-            facts
-                .fields
-                .each(name, &mut |value| found.push(value.to_vec()));
-            values("header", name, test, &found)
-        }
+        Test::Header(name, test) => values("header", name, test, &headers_named(facts, name)),
         Test::Parameter(name, test) => {
             let found = parameters_named(facts.query.unwrap_or_default(), name);
             values("query parameter", name, test, &found)
         }
-        Test::Cookie(name, test) => {
-            let mut found = Vec::new();
-            facts.fields.each("cookie", &mut |field| {
-                let named = cookies(field).filter(|(own, _)| *own == name.as_bytes());
-                found.extend(named.map(|(_, value)| value.to_vec()));
-            });
-            values("cookie", name, test, &found)
-        }
+        Test::Cookie(name, test) => values("cookie", name, test, &cookies_named(facts, name)),
         Test::Client(networks) => {
             let client = facts
                 .client
                 .map_or("on a Unix socket".to_owned(), |ip| ip.to_string());
             format!("client {client} is not in {networks}")
         }
-        Test::TlsName(names) => {
-            let wanted = listed(names);
-            match facts.tls {
-                None => format!("the connection has no TLS, and {wanted} is wanted as its name"),
-                Some(tls) if tls.name.is_empty() => {
-                    format!("the TLS handshake named no server, not {wanted}")
-                }
-                Some(tls) => format!("TLS name `{}` is not {wanted}", tls.name),
-            }
-        }
+        Test::TlsName(names) => unmet_tls_name(&listed(names), facts),
         Test::All(inner) => unmet_all(inner, facts),
         Test::Named(name, inner) => {
             format!(
@@ -95,6 +73,33 @@ pub(super) fn unmet(condition: &Condition, facts: &Facts<'_>) -> String {
                 listed(names)
             )
         }
+    }
+}
+
+fn headers_named(facts: &Facts<'_>, name: &str) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    facts
+        .fields
+        .each(name, &mut |value| found.push(value.to_vec()));
+    found
+}
+
+fn cookies_named(facts: &Facts<'_>, name: &str) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    facts.fields.each("cookie", &mut |field| {
+        let named = cookies(field).filter(|(own, _)| *own == name.as_bytes());
+        found.extend(named.map(|(_, value)| value.to_vec()));
+    });
+    found
+}
+
+fn unmet_tls_name(wanted: &str, facts: &Facts<'_>) -> String {
+    match facts.tls {
+        None => format!("the connection has no TLS, and {wanted} is wanted as its name"),
+        Some(tls) if tls.name.is_empty() => {
+            format!("the TLS handshake named no server, not {wanted}")
+        }
+        Some(tls) => format!("TLS name `{}` is not {wanted}", tls.name),
     }
 }
 
