@@ -1,83 +1,12 @@
 //! A client that sends HTTP/2 frames as they are told and keeps what it receives, by stream.
-//!
-//! It shares no code with the proxy: field blocks are read and written by another implementation.
 
 use crate::client::Client;
+use crate::frames::FieldBlocks;
+pub use crate::frames::{Frame, PREFACE, flag, kind};
 use crate::http::Fields;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io;
-
-/// Types of frames (RFC 9113 section 6).
-pub mod kind {
-    /// Data of a message.
-    pub const DATA: u8 = 0;
-    /// A field block, or its beginning.
-    pub const HEADERS: u8 = 1;
-    /// A deprecated hint.
-    pub const PRIORITY: u8 = 2;
-    /// The end of a stream at once.
-    pub const RST_STREAM: u8 = 3;
-    /// What a peer announces.
-    pub const SETTINGS: u8 = 4;
-    /// A stream that a server begins.
-    pub const PUSH_PROMISE: u8 = 5;
-    /// A question that is answered at once.
-    pub const PING: u8 = 6;
-    /// The end of a connection.
-    pub const GOAWAY: u8 = 7;
-    /// Room for more data.
-    pub const WINDOW_UPDATE: u8 = 8;
-    /// More of a field block.
-    pub const CONTINUATION: u8 = 9;
-}
-
-/// Flags of frames.
-pub mod flag {
-    /// Nothing follows on this side of the stream.
-    pub const END_STREAM: u8 = 1;
-    /// SETTINGS or PING were received.
-    pub const ACK: u8 = 1;
-    /// The field block is whole.
-    pub const END_HEADERS: u8 = 4;
-    /// Padding follows.
-    pub const PADDED: u8 = 8;
-}
-
-/// The 24 bytes that a client begins with.
-pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// One frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
-    /// Its type, of [`kind`] or any other.
-    pub kind: u8,
-    /// Its flags.
-    pub flags: u8,
-    /// Its stream; 0 is the connection.
-    pub stream: u32,
-    /// What it carries.
-    pub payload: Vec<u8>,
-}
-
-impl Frame {
-    /// Its bytes.
-    #[must_use]
-    pub fn bytes(&self) -> Vec<u8> {
-        let length = u32::try_from(self.payload.len()).expect("a frame is short");
-        let mut bytes = length.to_be_bytes()[1..].to_vec();
-        bytes.extend([self.kind, self.flags]);
-        bytes.extend(self.stream.to_be_bytes());
-        bytes.extend(&self.payload);
-        bytes
-    }
-
-    /// The four bytes at `at`, as a number.
-    #[must_use]
-    pub fn number(&self, at: usize) -> u32 {
-        u32::from_be_bytes(self.payload[at..at + 4].try_into().expect("four bytes"))
-    }
-}
 
 /// What has come on one stream.
 #[derive(Clone, Debug, Default)]
@@ -120,11 +49,8 @@ impl Answer {
 /// One connection that speaks HTTP/2.
 pub struct Http2 {
     client: Client,
-    encoder: fluke_hpack::Encoder<'static>,
-    decoder: fluke_hpack::Decoder<'static>,
+    blocks: FieldBlocks,
     next: u32,
-    /// Field blocks that go on: stream, END_STREAM, bytes.
-    block: Option<(u32, bool, Vec<u8>)>,
     /// Give back the room that received data took.
     pub credits: bool,
     /// Acknowledge the server's settings.
@@ -166,11 +92,7 @@ impl Client {
     pub fn http2_with(mut self, settings: &[(u16, u32)]) -> Http2 {
         self.send(PREFACE);
         let mut http2 = self.frames();
-        let payload = settings
-            .iter()
-            .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
-            .collect::<Vec<u8>>();
-        http2.frame(kind::SETTINGS, 0, 0, payload);
+        http2.frame(kind::SETTINGS, 0, 0, Frame::settings(settings));
         http2
     }
 
@@ -179,10 +101,8 @@ impl Client {
     pub fn frames(self) -> Http2 {
         Http2 {
             client: self,
-            encoder: fluke_hpack::Encoder::new(),
-            decoder: fluke_hpack::Decoder::new(),
+            blocks: FieldBlocks::default(),
             next: 1,
-            block: None,
             credits: true,
             acknowledges: true,
             answers: BTreeMap::new(),
@@ -214,10 +134,7 @@ impl Http2 {
 
     /// A field block of these fields.
     pub fn fields(&mut self, fields: &[(&str, &str)]) -> Vec<u8> {
-        let fields = fields
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        self.encoder.encode(fields)
+        self.blocks.encode(fields)
     }
 
     /// The next stream's number.
@@ -259,7 +176,7 @@ impl Http2 {
     /// The next frame, after what it means was kept; none once the server has closed.
     #[track_caller]
     pub fn receive(&mut self) -> Option<Frame> {
-        let frame = match self.read() {
+        let frame = match Frame::read(|length| self.client.try_exactly(length)) {
             Ok(frame) => frame,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 panic!("nothing came for too long; so far {self:#?}")
@@ -273,27 +190,11 @@ impl Http2 {
         Some(frame)
     }
 
-    fn read(&mut self) -> io::Result<Frame> {
-        let header = self.client.try_exactly(9)?;
-        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
-        let stream = u32::from_be_bytes([header[5], header[6], header[7], header[8]]);
-        Ok(Frame {
-            kind: header[3],
-            flags: header[4],
-            stream,
-            payload: self.client.try_exactly(length as usize)?,
-        })
-    }
-
     fn keep(&mut self, frame: &Frame) {
         let (flags, stream) = (frame.flags, frame.stream);
         match frame.kind {
             kind::SETTINGS if flags & flag::ACK == 0 => {
-                for setting in frame.payload.chunks(6) {
-                    let name = u16::from_be_bytes([setting[0], setting[1]]);
-                    let value = u32::from_be_bytes(setting[2..6].try_into().expect("six bytes"));
-                    self.settings.insert(name, value);
-                }
+                self.settings.extend(frame.each_setting());
                 if self.acknowledges {
                     self.frame(kind::SETTINGS, flag::ACK, 0, []);
                 }
@@ -308,14 +209,10 @@ impl Http2 {
                 *self.room.entry(stream).or_default() += i64::from(frame.number(0));
             }
             kind::DATA => self.keep_data(frame),
-            kind::HEADERS => {
-                let end = flags & flag::END_STREAM != 0;
-                self.keep_block(stream, end, flags, &frame.payload);
-            }
-            kind::CONTINUATION => {
-                let (stream, end, mut block) = self.block.take().expect("a block goes on");
-                block.extend(&frame.payload);
-                self.keep_block(stream, end, flags, &block);
+            kind::HEADERS | kind::CONTINUATION => {
+                if let Some((stream, end, fields)) = self.blocks.take(frame) {
+                    self.keep_fields(stream, end, fields);
+                }
             }
             _ => {}
         }
@@ -324,26 +221,15 @@ impl Http2 {
     fn keep_data(&mut self, frame: &Frame) {
         let answer = self.answer_mut(frame.stream);
         answer.body.extend(&frame.payload);
-        answer.ended |= frame.flags & flag::END_STREAM != 0;
-        let length = u32::try_from(frame.payload.len()).expect("a frame is short");
-        if self.credits && length > 0 {
-            for stream in [0, frame.stream] {
-                self.frame(kind::WINDOW_UPDATE, 0, stream, length.to_be_bytes());
+        answer.ended |= frame.ends_stream();
+        if self.credits {
+            for (stream, credit) in frame.credits() {
+                self.frame(kind::WINDOW_UPDATE, 0, stream, credit);
             }
         }
     }
 
-    fn keep_block(&mut self, stream: u32, end: bool, flags: u8, block: &[u8]) {
-        if flags & flag::END_HEADERS == 0 {
-            self.block = Some((stream, end, block.to_vec()));
-            return;
-        }
-        let decoded = self.decoder.decode(block).expect("a field block is right");
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let fields = decoded
-            .into_iter()
-            .map(|(name, value)| (text(name), text(value)));
-        let fields = Fields(fields.collect());
+    fn keep_fields(&mut self, stream: u32, end: bool, fields: Fields) {
         let answer = self.answer_mut(stream);
         if fields
             .one(":status")

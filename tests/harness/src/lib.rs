@@ -13,6 +13,7 @@
 
 mod client;
 mod folder;
+mod frames;
 mod http;
 pub mod http2;
 mod origin;

@@ -1,9 +1,7 @@
 //! A server that sends HTTP/2 frames as a script says, over clear text or TLS.
-//!
-//! It shares no code with the proxy: field blocks are read and written by another implementation.
 
+use crate::frames::{FieldBlocks, Frame, PREFACE, flag, kind};
 use crate::http::{Fields, Request};
-use crate::http2::{Frame, PREFACE, flag, kind};
 use crate::origin::Peer;
 use std::collections::BTreeMap;
 use std::io;
@@ -48,9 +46,7 @@ impl Call {
 /// The origin's end of a connection that speaks HTTP/2.
 pub struct Http2Peer<'a> {
     peer: &'a mut Peer,
-    encoder: fluke_hpack::Encoder<'static>,
-    decoder: fluke_hpack::Decoder<'static>,
-    block: Option<(u32, bool, Vec<u8>)>,
+    blocks: FieldBlocks,
     /// Give back the room that received data took.
     pub credits: bool,
     /// Acknowledge the proxy's settings.
@@ -90,9 +86,7 @@ impl Peer {
         assert_eq!(preface, PREFACE, "HTTP/2 begins with its preface");
         let mut http2 = Http2Peer {
             peer: self,
-            encoder: fluke_hpack::Encoder::new(),
-            decoder: fluke_hpack::Decoder::new(),
-            block: None,
+            blocks: FieldBlocks::default(),
             credits: true,
             acknowledges: true,
             calls: BTreeMap::new(),
@@ -103,11 +97,7 @@ impl Peer {
             pongs: true,
             closed: false,
         };
-        let payload: Vec<u8> = settings
-            .iter()
-            .flat_map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat())
-            .collect();
-        http2.frame(kind::SETTINGS, 0, 0, payload);
+        http2.frame(kind::SETTINGS, 0, 0, Frame::settings(settings));
         Some(http2)
     }
 }
@@ -188,10 +178,7 @@ impl Http2Peer<'_> {
     }
 
     fn fields(&mut self, stream: u32, fields: &[(&str, &str)], end: bool) {
-        let fields = fields
-            .iter()
-            .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let block = self.encoder.encode(fields);
+        let block = self.blocks.encode(fields);
         let flags = flag::END_HEADERS | if end { flag::END_STREAM } else { 0 };
         self.frame(kind::HEADERS, flags, stream, block);
     }
@@ -256,7 +243,11 @@ impl Http2Peer<'_> {
     }
 
     fn receive(&mut self) -> Option<()> {
-        let Ok(frame) = self.read() else {
+        let exactly = |length| match self.peer.exactly(length) {
+            bytes if bytes.len() == length => Ok(bytes),
+            _ => Err(io::ErrorKind::UnexpectedEof.into()),
+        };
+        let Ok(frame) = Frame::read(exactly) else {
             self.closed = true;
             return None;
         };
@@ -264,35 +255,12 @@ impl Http2Peer<'_> {
         Some(())
     }
 
-    fn read(&mut self) -> io::Result<Frame> {
-        let whole = |bytes: Vec<u8>, length: usize| match bytes.len() == length {
-            true => Ok(bytes),
-            false => Err(io::ErrorKind::UnexpectedEof),
-        };
-        let header = whole(self.peer.exactly(9), 9)?;
-        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]) as usize;
-        let payload = match length {
-            0 => Vec::new(),
-            length => whole(self.peer.exactly(length), length)?,
-        };
-        Ok(Frame {
-            kind: header[3],
-            flags: header[4],
-            stream: u32::from_be_bytes([header[5], header[6], header[7], header[8]]),
-            payload,
-        })
-    }
-
     fn keep(&mut self, frame: &Frame) {
         let (flags, stream) = (frame.flags, frame.stream);
         match frame.kind {
             kind::SETTINGS if flags & flag::ACK == 0 => {
-                for setting in frame.payload.chunks(6) {
-                    if setting[..2] == [0, 4] {
-                        let value = u32::from_be_bytes(setting[2..6].try_into().expect("four"));
-                        self.window = i64::from(value);
-                    }
-                }
+                let window = frame.each_setting().filter(|(name, _)| *name == 4).last();
+                self.window = window.map_or(self.window, |(_, value)| i64::from(value));
                 if self.acknowledges {
                     self.frame(kind::SETTINGS, flag::ACK, 0, []);
                 }
@@ -311,14 +279,10 @@ impl Http2Peer<'_> {
                 *self.room.entry(stream).or_insert(self.window) += i64::from(frame.number(0));
             }
             kind::DATA => self.keep_data(frame),
-            kind::HEADERS => {
-                let end = flags & flag::END_STREAM != 0;
-                self.keep_block(stream, end, flags, &frame.payload);
-            }
-            kind::CONTINUATION => {
-                let (stream, end, mut block) = self.block.take().expect("a block goes on");
-                block.extend(&frame.payload);
-                self.keep_block(stream, end, flags, &block);
+            kind::HEADERS | kind::CONTINUATION => {
+                if let Some((stream, end, fields)) = self.blocks.take(frame) {
+                    self.keep_fields(stream, end, fields);
+                }
             }
             _ => {}
         }
@@ -327,26 +291,15 @@ impl Http2Peer<'_> {
     fn keep_data(&mut self, frame: &Frame) {
         let call = self.calls.entry(frame.stream).or_default();
         call.body.extend(&frame.payload);
-        call.ended |= frame.flags & flag::END_STREAM != 0;
-        let length = u32::try_from(frame.payload.len()).expect("a frame is short");
-        if self.credits && length > 0 {
-            for stream in [0, frame.stream] {
-                self.frame(kind::WINDOW_UPDATE, 0, stream, length.to_be_bytes());
+        call.ended |= frame.ends_stream();
+        if self.credits {
+            for (stream, credit) in frame.credits() {
+                self.frame(kind::WINDOW_UPDATE, 0, stream, credit);
             }
         }
     }
 
-    fn keep_block(&mut self, stream: u32, end: bool, flags: u8, block: &[u8]) {
-        if flags & flag::END_HEADERS == 0 {
-            self.block = Some((stream, end, block.to_vec()));
-            return;
-        }
-        let decoded = self.decoder.decode(block).expect("a field block is right");
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let fields = decoded
-            .into_iter()
-            .map(|(name, value)| (text(name), text(value)));
-        let fields = Fields(fields.collect());
+    fn keep_fields(&mut self, stream: u32, end: bool, fields: Fields) {
         let call = self.calls.entry(stream).or_default();
         call.ended |= end;
         if call.fields.0.is_empty() {
