@@ -1,0 +1,226 @@
+//! How shared connections to servers are filled, fail and end.
+
+use super::{CONFIG, Gate, echo, origin, proxy, with_http2};
+use portcullis_harness::http2::request;
+use portcullis_harness::{Http2Peer, Origin, Proxy, eventually};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[test]
+fn a_connection_carries_no_more_than_is_allowed_and_the_rest_waits() {
+    let gate = Gate::default();
+    let most = Arc::new(AtomicUsize::new(0));
+    let (held, seen) = (gate.clone(), Arc::clone(&most));
+    let origin = origin(move |http2| {
+        let first: Vec<u32> = (0..2).filter_map(|_| http2.whole()).collect();
+        seen.fetch_max(http2.calls.len(), Ordering::SeqCst);
+        held.pass();
+        for stream in first {
+            http2.answer(stream, 200, b"early");
+        }
+        http2.answer_all(|_| (200, b"late".to_vec()));
+    });
+    let config = format!("{CONFIG}http2 = {{ max_streams = 2, max_connections = 2 }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut client = proxy.connect("web").http2();
+    let streams: Vec<u32> = (0..6).map(|_| client.get("a", "/")).collect();
+    origin.wait_count(4);
+    assert_eq!(origin.connections(), 2);
+    gate.open();
+    for stream in streams {
+        assert_eq!(client.answer(stream).status(), 200);
+    }
+    assert_eq!(origin.connections(), 2);
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_server_may_allow_fewer_requests_at_once() {
+    let origin = Origin::tcp(|peer| {
+        with_http2(peer, &[(3, 1)], &|http2| {
+            while let Some(stream) = http2.whole() {
+                let open = |http2: &Http2Peer<'_>| http2.calls.values().filter(|c| c.ended).count();
+                assert!(open(http2) >= 1);
+                http2.answer(stream, 200, b"one by one");
+            }
+        });
+    });
+    let config = format!("{CONFIG}http2 = {{ max_connections = 1 }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    assert_eq!(proxy.connect("web").get("a", "/").status, 200);
+    let mut client = proxy.connect("web").http2();
+    let streams: Vec<u32> = (0..5).map(|_| client.get("a", "/")).collect();
+    for stream in streams {
+        assert_eq!(client.answer(stream).text(), "one by one");
+    }
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn one_reset_stream_harms_no_other() {
+    let origin = origin(|http2| {
+        while let Some(stream) = http2.whole() {
+            match http2.calls[&stream].path() {
+                "/reset" => http2.reset(stream, 2),
+                "/cut" => {
+                    http2.head(stream, 200, &[], false);
+                    http2.data(stream, b"half", false);
+                    http2.reset(stream, 2);
+                }
+                _ => http2.answer(stream, 200, b"whole"),
+            }
+        }
+    });
+    let proxy = proxy(&origin);
+    let mut client = proxy.connect("web").http2();
+    let (cut, whole) = (client.get("a", "/cut"), client.get("a", "/whole"));
+    assert!(client.answer(cut).reset.is_some(), "a cut is seen as one");
+    assert_eq!(client.answer(whole).text(), "whole");
+    let mut client = proxy.connect("web");
+    assert_eq!(client.get("a", "/reset").status, 502);
+    assert_eq!(proxy.record("/reset")["reason"], "stream-reset-by-server");
+    assert!(client.get("a", "/cut").truncated);
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
+fn what_a_server_did_not_look_at_is_sent_again() {
+    let turns = AtomicUsize::new(0);
+    let origin = origin(move |http2| {
+        while let Some(stream) = http2.whole() {
+            match turns.fetch_add(1, Ordering::SeqCst) {
+                0 => http2.reset(stream, 7),
+                1 => {
+                    http2.go_away(stream - 2, 0);
+                    http2.until(|_| false);
+                }
+                _ => http2.answer(stream, 200, b"done"),
+            }
+        }
+    });
+    let config = format!("{CONFIG}retry = {{ attempts = 3 }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut client = proxy.connect("web");
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+    assert_eq!(
+        client.response().text(),
+        "done",
+        "even a POST may be repeated"
+    );
+    assert_eq!(origin.connections(), 2);
+    assert!(
+        origin
+            .requests()
+            .iter()
+            .all(|request| request.body == b"body")
+    );
+}
+
+#[test]
+fn a_server_that_goes_away_finishes_what_it_began() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let turns = AtomicUsize::new(0);
+    let origin = origin(move |http2| {
+        if turns.fetch_add(1, Ordering::SeqCst) > 0 {
+            return echo(http2);
+        }
+        let Some(stream) = http2.whole() else { return };
+        http2.go_away(stream, 0);
+        held.pass();
+        http2.answer(stream, 200, b"finished");
+        http2.until(|_| false);
+    });
+    let proxy = proxy(&origin);
+    let mut one = proxy.connect("web").http2();
+    let first = one.get("a", "/first");
+    origin.wait_count(1);
+    eventually("new requests go elsewhere", || {
+        let text = proxy.connect("web").get("a", "/second").text();
+        (text == "/second ").then_some(())
+    });
+    gate.open();
+    assert_eq!(one.answer(first).text(), "finished");
+    origin.wait_open(1);
+}
+
+#[test]
+fn a_connection_that_dies_fails_its_requests_and_is_replaced() {
+    let turns = AtomicUsize::new(0);
+    let origin = origin(move |http2| {
+        if turns.fetch_add(1, Ordering::SeqCst) > 0 {
+            return echo(http2);
+        }
+        let streams: Vec<u32> = (0..3).filter_map(|_| http2.whole()).collect();
+        http2.head(streams[0], 200, &[], false);
+        http2.data(streams[0], b"half", false);
+    });
+    let proxy = proxy(&origin);
+    let mut client = proxy.connect("web").http2();
+    let begun = client.get("a", "/begun");
+    let posts: Vec<u32> = (0..2)
+        .map(|_| client.open(&request("POST", "a", "/post"), true))
+        .collect();
+    assert!(client.answer(begun).reset.is_some());
+    for post in posts {
+        assert_eq!(
+            client.answer(post).status(),
+            502,
+            "it may have been acted upon"
+        );
+    }
+    assert_eq!(proxy.connect("web").get("a", "/next").text(), "/next ");
+}
+
+#[test]
+fn a_connection_that_gives_no_sign_of_life_is_given_up() {
+    let turns = AtomicUsize::new(0);
+    let origin = origin(move |http2| {
+        if turns.fetch_add(1, Ordering::SeqCst) > 0 {
+            return echo(http2);
+        }
+        http2.pongs = false;
+        http2.whole();
+        http2.until(|http2| http2.pings > 0);
+        http2.until(|_| false);
+    });
+    let config = format!(
+        "{CONFIG}timeouts = {{ response_header = \"200ms\" }}\nhttp2 = {{ max_connections = 1 }}\n"
+    );
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    assert_eq!(proxy.connect("web").get("a", "/stuck").status, 504);
+    // No request is sent to where another got no answer, until the connection shows that it lives.
+    assert_eq!(proxy.connect("web").get("a", "/next").text(), "/next ");
+    origin.wait_open(1);
+}
+
+#[test]
+fn a_server_that_does_not_acknowledge_settings_is_left() {
+    let told = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&told);
+    let origin = origin(move |http2| {
+        http2.acknowledges = false;
+        http2.until(|http2| http2.goaway.is_some());
+        *seen.lock().unwrap() = http2.goaway;
+    });
+    let proxy = proxy(&origin);
+    assert_eq!(proxy.connect("web").get("a", "/").status, 502);
+    eventually("SETTINGS_TIMEOUT is told", || {
+        (*told.lock().unwrap() == Some(4)).then_some(())
+    });
+    let record = proxy.record("/");
+    assert_eq!(record["reason"], "server-closed-before-answer", "{record}");
+}
+
+#[test]
+fn connections_are_given_up_when_idle_or_old() {
+    let origin = origin(echo);
+    let config = format!("{CONFIG}timeouts = {{ upstream_idle = \"100ms\" }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    assert_eq!(proxy.connect("web").get("a", "/").status, 200);
+    origin.wait_open(0);
+    let config = format!("{CONFIG}pool = {{ max_age = \"100ms\" }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    assert_eq!(proxy.connect("web").get("a", "/").status, 200);
+    origin.wait_open(0);
+}
