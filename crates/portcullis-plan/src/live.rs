@@ -9,6 +9,7 @@ mod average;
 pub mod counter;
 mod histogram;
 mod listener;
+mod maximum;
 mod mirror;
 mod process;
 mod record;

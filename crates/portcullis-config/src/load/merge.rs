@@ -70,16 +70,7 @@ fn add(first: &mut Entry, entry: Entry, clashes: &mut Findings) {
         ) => {
             merge_into(known, more, clashes, fill);
         }
-        (_, _, kind) => {
-            let second = Entry {
-                node: Node {
-                    span: entry.node.span,
-                    kind,
-                },
-                ..entry
-            };
-            clashes.push(key_twice(first, &second));
-        }
+        _ => clashes.push(key_twice(first, entry.key_span)),
     }
 }
 
@@ -95,16 +86,7 @@ fn items(kind: Kind, span: Option<Span>) -> Vec<Node> {
 fn fill(first: &mut Entry, entry: Entry, clashes: &mut Findings) {
     match (&mut first.node.kind, entry.node.kind) {
         (Kind::Table(known), Kind::Table(more)) => merge_into(known, more, clashes, fill),
-        (_, kind) => {
-            let second = Entry {
-                node: Node {
-                    span: entry.node.span,
-                    kind,
-                },
-                ..entry
-            };
-            clashes.push(key_twice(first, &second));
-        }
+        _ => clashes.push(key_twice(first, entry.key_span)),
     }
 }
 
@@ -130,12 +112,12 @@ fn twice(kind: &str, first: &Entry, second: &Entry) -> Diagnostic {
     .help("rename one of them; tables of the same name in two files are not merged")
 }
 
-fn key_twice(first: &Entry, second: &Entry) -> Diagnostic {
+fn key_twice(first: &Entry, second: Option<Span>) -> Diagnostic {
     Diagnostic::error(
         "duplicate-key",
         format!("`{}` is written in two files", first.key),
     )
-    .at(second.key_span, "second time here")
+    .at(second, "second time here")
     .note(first.key_span, "first time here")
     .help("no file overrides another; remove one of the two")
 }

@@ -1,13 +1,14 @@
 //! What was observed at one listener: connections, handshakes, requests, refusals.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::append::Append;
 use super::average::Rate;
 use super::counter::{Counter, Level, Occupancy, Shards, counters};
+use super::maximum::Maximum;
 use super::record::{CLASSES, status_class};
 use super::upstream::had_no_server;
 use crate::outcome::{Deadline, EndedBy, Outcome};
@@ -119,14 +120,11 @@ pub struct ListenerLive {
     connections: Occupancy,
     shards: Shards<Shard>,
     paused: AtomicBool,
-    max_connections: AtomicU32,
+    max_connections: Maximum,
     connection_rate: Rate,
     request_rate: Rate,
     cleared: Mutex<ListenerTotals>,
 }
-
-/// No operator's maximum.
-const NOT_SET: u32 = u32::MAX;
 
 impl ListenerLive {
     pub(super) fn new(name: &Arc<str>, uid: u64, workers: usize) -> Self {
@@ -136,7 +134,7 @@ impl ListenerLive {
             connections: Occupancy::default(),
             shards: Shards::new(workers),
             paused: AtomicBool::new(false),
-            max_connections: AtomicU32::new(NOT_SET),
+            max_connections: Maximum::default(),
             connection_rate: Rate::default(),
             request_rate: Rate::default(),
             cleared: Mutex::default(),
@@ -322,15 +320,12 @@ impl ListenerLive {
     /// The maximum in force: what the operator set, else `configured`.
     #[must_use]
     pub fn max_connections(&self, configured: u32) -> u32 {
-        match self.max_connections.load(Relaxed) {
-            NOT_SET => configured,
-            set => set,
-        }
+        self.max_connections.in_force(configured)
     }
 
     /// Sets a maximum in place of the configured one, or takes that back.
     pub fn set_max_connections(&self, max: Option<u32>) {
-        self.max_connections.store(max.unwrap_or(NOT_SET), Relaxed);
+        self.max_connections.set(max);
     }
 
     pub(super) fn tick(&self, _now: Moment, elapsed: Duration) {

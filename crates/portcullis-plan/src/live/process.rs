@@ -1,10 +1,11 @@
 //! What was observed of the process as a whole.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use super::average::Rate;
 use super::counter::Occupancy;
+use super::maximum::Maximum;
 use crate::Moment;
 
 /// What was observed of the process. Rare events only, so plain atomics will do.
@@ -12,7 +13,7 @@ use crate::Moment;
 pub struct ProcessLive {
     started_wall_nanos: u64,
     connections: Occupancy,
-    max_connections: AtomicU32,
+    max_connections: Maximum,
     connection_rate: Rate,
     request_rate: Rate,
     uids: AtomicU64,
@@ -78,9 +79,6 @@ pub enum ReloadResult {
     WentBack,
 }
 
-/// No operator's maximum.
-const NOT_SET: u32 = u32::MAX;
-
 impl ProcessLive {
     /// A process that started at this wall-clock time (nanoseconds since 1970) with a plan of this fingerprint.
     #[must_use]
@@ -88,7 +86,7 @@ impl ProcessLive {
         Self {
             started_wall_nanos,
             connections: Occupancy::default(),
-            max_connections: AtomicU32::new(NOT_SET),
+            max_connections: Maximum::default(),
             connection_rate: Rate::default(),
             request_rate: Rate::default(),
             uids: AtomicU64::new(1),
@@ -139,15 +137,12 @@ impl ProcessLive {
     /// The maximum in force: what the operator set, else `configured`.
     #[must_use]
     pub fn max_connections(&self, configured: u32) -> u32 {
-        match self.max_connections.load(Relaxed) {
-            NOT_SET => configured,
-            set => set,
-        }
+        self.max_connections.in_force(configured)
     }
 
     /// Sets a maximum in place of the configured one, or takes that back.
     pub fn set_max_connections(&self, max: Option<u32>) {
-        self.max_connections.store(max.unwrap_or(NOT_SET), Relaxed);
+        self.max_connections.set(max);
     }
 
     /// Connections a second over all listeners.
