@@ -28,6 +28,7 @@ mod load;
 mod logs;
 mod metrics;
 mod package;
+mod privileges;
 mod process;
 mod proxy_protocol;
 mod rate_limit;

@@ -12,6 +12,7 @@ use portcullis_plan::Plan;
 use portcullis_plan::compile::{Machine, compile};
 use portcullis_plan::plan::Bind;
 
+use crate::privileges;
 use crate::recording::{Recorder, Recording};
 use crate::tls::Store;
 
@@ -130,6 +131,7 @@ pub(crate) fn check_by(
     };
     checked.compile(previous, &recorder);
     checked.recording = recorder.finish();
+    checked.look_as_user();
     checked
 }
 
@@ -178,6 +180,20 @@ pub(crate) fn load_tls(plan: &Plan, previous: &Store, last: &Arc<Recording>) -> 
 }
 
 impl Checked {
+    /// What the user that the process becomes can no longer reach.
+    fn look_as_user(&mut self) {
+        if let Some(plan) = &self.plan {
+            let read = self.recording.texts.keys().chain(self.recording.tls.keys());
+            let span = self.config.as_ref().and_then(|config| {
+                let user = config.global.user.as_ref()?;
+                user.span
+            });
+            let findings = privileges::findings(plan, read.map(PathBuf::as_path));
+            self.diagnostics
+                .extend(findings.into_iter().map(|found| found.at(span, "")));
+        }
+    }
+
     fn compile(&mut self, previous: Option<&Store>, recorder: &Recorder) {
         let Some(config) = &self.config else { return };
         let (plan, findings) = compile(config, &self.sources, machine());

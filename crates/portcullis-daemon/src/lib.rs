@@ -15,6 +15,7 @@ mod lifecycle;
 mod listen;
 mod log;
 mod metrics;
+mod privileges;
 mod probe;
 mod recording;
 mod reload;

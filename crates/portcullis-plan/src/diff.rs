@@ -149,10 +149,14 @@ fn process(Plans { old, new }: Plans<'_>) -> Vec<Change> {
         ("admin.http", a.admin_http == b.admin_http),
         ("errors", old.error_pages == new.error_pages),
     ]);
-    let threads = differing(&[("global.threads", a.threads == b.threads)]);
+    let fixed = differing(&[
+        ("global.threads", a.threads == b.threads),
+        ("global.user", a.user == b.user),
+        ("global.group", a.group == b.group),
+    ]);
     let process = || "process".to_owned();
     let changes = [
-        changed(process(), threads, Effect::NeedsRestart),
+        changed(process(), fixed, Effect::NeedsRestart),
         changed(process(), keys, Effect::Kept),
     ];
     changes.into_iter().flatten().collect()

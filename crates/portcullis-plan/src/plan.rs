@@ -83,6 +83,10 @@ pub struct Process {
     pub lame_duck: Option<Duration>,
     /// How long tunnels go on in a stop.
     pub tunnel_drain: Duration,
+    /// Whom it becomes once its sockets are bound; fixed for the life of the process.
+    pub user: Option<Box<str>>,
+    /// The group that goes with it, unless it is that user's own.
+    pub group: Option<Box<str>>,
     /// Least severe level of the program log: error, warn, info, debug or trace.
     pub log_level: Box<str>,
     /// The admin socket, if any.

@@ -11,9 +11,11 @@ use crate::places::{Ports, binary};
 use crate::tool::{Finished, exit_code, run};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -191,6 +193,10 @@ impl Setup {
         let path = self.write(config);
         let notify =
             UnixDatagram::bind(self.folder.join("notify.sock")).expect("a socket can be bound");
+        // As a service manager's: whoever the proxy becomes may write to it.
+        let everybody = Permissions::from_mode(0o777);
+        std::fs::set_permissions(self.folder.join("notify.sock"), everybody)
+            .expect("the socket is there");
         notify
             .set_read_timeout(Some(Duration::from_millis(20)))
             .expect("a socket option can be set");

@@ -27,8 +27,13 @@ section! {
         /// How long tunnels go on in a stop. WebSockets then get a close frame (1001, going away) as soon as no frame is under way;
         /// what is left at `shutdown_timeout` is cut. At the latest this is a second before `shutdown_timeout`.
         tunnel_drain: default Duration = "10s",
+        /// Whom the process becomes once its sockets are bound, if root starts it: it then has no capability left and no way to get one.
+        /// A reload cannot add a port below 1024 after that. Not needed under systemd, whose unit says it.
+        user: optional String,
+        /// The group that goes with `user`; else that user's own.
+        group: optional String,
     }
-    not yet: "user", "group", "chroot", "pidfile", "pid_file";
+    not yet: "sandbox", "chroot", "pidfile", "pid_file";
 }
 
 /// A number of worker threads.

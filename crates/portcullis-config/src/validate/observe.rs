@@ -1,13 +1,25 @@
-//! Logs, administration and time-outs.
+//! The process, logs, administration and time-outs.
 
 use super::Check;
 use crate::diagnostic::Diagnostic;
 use crate::schema::{AccessFormat, Val};
 
 pub(super) fn check(check: &mut Check<'_>) {
+    group_of_nobody(check);
     access_log(check);
     admin_paths(check);
     deadlines(check);
+}
+
+fn group_of_nobody(check: &mut Check<'_>) {
+    let global = &check.config.global;
+    if let (Some(group), None) = (&global.group, &global.user) {
+        check.report(
+            Diagnostic::error("contradiction", "`group` has no effect without `user`")
+                .at(group.span, "would not be used")
+                .help("name the user as well: user = \"portcullis\""),
+        );
+    }
 }
 
 fn access_log(check: &mut Check<'_>) {

@@ -30,6 +30,7 @@ use crate::listen::descriptors;
 use crate::listen::door::{Door, Rules};
 use crate::listen::set::{Key, Sockets};
 use crate::log;
+use crate::privileges;
 use crate::probe::Probes;
 use crate::reload::{Retired, is_warning};
 use crate::resolve::Resolver;
@@ -156,6 +157,10 @@ pub(super) async fn start(
         .clone()
         .map(|http| open_admin_http(http, &sockets))
         .transpose()
+        .ok()?;
+
+    privileges::give_up(&plan)
+        .map_err(|error| say_error(&error))
         .ok()?;
 
     let begun_at = clock.wall_nanos(Moment::default());

@@ -320,7 +320,7 @@ fn explain_tcp(address: SocketAddr, cause: io::Error) -> BindError {
         io::ErrorKind::AddrNotAvailable => BindError::NoSuchAddress { address: text },
         io::ErrorKind::PermissionDenied => BindError::Denied {
             address: text,
-            reason: "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE",
+            reason: "ports below 1024 need root or the capability CAP_NET_BIND_SERVICE, which a process with `[global] user` gives up at its start",
         },
         _ => BindError::Other {
             address: text,
