@@ -138,11 +138,80 @@ fn the_units_are_tight() {
     std::fs::copy(units.join("portcullis.service"), &unit).unwrap();
     let alone = exposure(&unit);
     assert!(alone <= 2.0, "portcullis.service: {alone}");
+    let shipped = std::fs::read_to_string(&unit).unwrap();
+    let here = portcullis_harness::binary().display().to_string();
+    let checked = setup.folder().write(
+        "here.service",
+        shipped.replace("/usr/bin/portcullis", &here),
+    );
+    assert_eq!(complaints(&checked), "");
     std::fs::create_dir(setup.folder().join("portcullis.service.d")).unwrap();
+    let packaged = setup.folder().join("portcullis.service.d/user.conf");
+    std::fs::copy(repository().join("deploy/debian/user.conf"), &packaged).unwrap();
+    let of_package = exposure(&unit);
+    assert!(
+        of_package <= 2.0,
+        "with the package's drop-in: {of_package}"
+    );
+    std::fs::remove_file(packaged).unwrap();
     let drop_in = "portcullis.service.d/sockets.conf";
     std::fs::copy(units.join(drop_in), setup.folder().join(drop_in)).unwrap();
     let with_sockets = exposure(&unit);
     assert!(with_sockets < alone, "with passed sockets: {with_sockets}");
+}
+
+/// What `systemd-analyze verify` says of a unit.
+fn complaints(unit: &Path) -> String {
+    let mut analyze = Command::new("systemd-analyze");
+    analyze.args(["verify", "--man=no", "--recursive-errors=no"]);
+    let output = analyze.arg(unit).output().unwrap();
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_unit_is_made_to_measure() {
+    let low = "[global]\nlame_duck = \"5s\"\n[listener.web]\nbind = [\":80\", \"unix:/run/shop/web.sock\"]\n[[route]]\nrespond = { status = 200 }\n[log]\naccess = { to = \"/var/log/shop/access.log\" }\n[admin]\nsocket = \"/run/shop/admin.sock\"\n";
+    let high = low
+        .replace(":80", ":8080")
+        .replace("[global]", "[global]\nuser = \"daemon\"");
+    let rows = [
+        (
+            low,
+            &[
+                "AmbientCapabilities=CAP_NET_BIND_SERVICE",
+                "DynamicUser=yes",
+                "RuntimeDirectory=shop",
+                "LogsDirectory=shop",
+                "TimeoutStopSec=45",
+                "PrivateTmp=no",
+            ][..],
+        ),
+        (
+            &high,
+            &["AmbientCapabilities=", "User=daemon", "PrivateUsers=yes"],
+        ),
+    ];
+    for (config, wanted) in rows {
+        let mut setup = Setup::new();
+        let unit = setup.run(config, &["harden"]).expect(0).out;
+        for line in wanted {
+            assert!(
+                unit.lines().any(|found| found == *line),
+                "{line} is missing in\n{unit}"
+            );
+        }
+        let place = setup.folder().join("portcullis.toml");
+        assert!(
+            unit.contains(&format!(" run -c {}\n", place.display())),
+            "{unit}"
+        );
+        if is_installed("systemd-analyze") {
+            let file = setup.folder().write("shop.service", &unit);
+            assert!(exposure(&file) <= 2.0, "{}", exposure(&file));
+            assert_eq!(complaints(&file), "");
+        }
+    }
+    Setup::new().run("[listener.web]\n", &["harden"]).expect(1);
 }
 
 #[test]

@@ -76,6 +76,12 @@ impl Checked {
             && !self.diagnostics.iter().any(Diagnostic::is_error)
     }
 
+    /// The files it was made from, certificates and keys among them.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let (texts, tls) = (&self.recording.texts, &self.recording.tls);
+        texts.keys().chain(tls.keys()).map(PathBuf::as_path)
+    }
+
     /// Names the files it was made from and their content.
     pub(crate) fn hash(&self) -> String {
         self.recording.hash(&self.root)
@@ -183,12 +189,11 @@ impl Checked {
     /// What the user that the process becomes can no longer reach.
     fn look_as_user(&mut self) {
         if let Some(plan) = &self.plan {
-            let read = self.recording.texts.keys().chain(self.recording.tls.keys());
             let span = self.config.as_ref().and_then(|config| {
                 let user = config.global.user.as_ref()?;
                 user.span
             });
-            let findings = privileges::findings(plan, read.map(PathBuf::as_path));
+            let findings = privileges::findings(plan, self.files());
             self.diagnostics
                 .extend(findings.into_iter().map(|found| found.at(span, "")));
         }

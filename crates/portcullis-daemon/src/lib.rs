@@ -10,6 +10,7 @@ mod check;
 mod crash;
 mod daemon;
 mod effects;
+mod harden;
 mod history;
 mod lifecycle;
 mod listen;
@@ -30,6 +31,7 @@ mod watch;
 
 pub use check::{Checked, ConfigSource, check};
 pub use effects::{Effects, compare};
+pub use harden::harden;
 pub use lifecycle::{Exit, Options, ReadyHook, run};
 
 /// Properties that hold for any input, for the fuzz targets of `tests/fuzz`; the same run as property tests.

@@ -161,7 +161,7 @@ fn drop_capabilities() -> rustix::io::Result<()> {
 }
 
 /// The files of the sockets that the process opens.
-fn socket_files(plan: &Plan) -> impl Iterator<Item = &Path> {
+pub(crate) fn socket_files(plan: &Plan) -> impl Iterator<Item = &Path> {
     let binds = plan.listeners.iter().flat_map(|listener| &listener.binds);
     let listeners = binds.filter_map(|bind| match bind {
         Bind::Unix { path, .. } => Some(path.as_path()),

@@ -79,6 +79,8 @@ pub(crate) enum Command {
     /// Asks the health page of `[admin] http`, or the admin socket where there is no such page. With `--http` or `--socket` no
     /// configuration is read, so that a file somebody is editing makes no healthy process look ill.
     Health(HealthArgs),
+    /// Print the systemd unit that the configuration needs, without a right more.
+    Harden,
     /// Print the version.
     Version(VersionArgs),
     /// Print completions for a shell.

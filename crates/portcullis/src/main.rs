@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Rollback(arguments) => commands::generations::rollback(config, &arguments),
         Command::Upgrade(arguments) => commands::upgrade::upgrade(config, &arguments),
         Command::Health(arguments) => commands::health::health(config, &arguments),
+        Command::Harden => commands::harden::harden(config),
         Command::Version(arguments) => commands::version::version(&arguments),
         Command::Completions(arguments) => commands::completions::completions(&arguments),
         Command::Man(arguments) => commands::man::man(&arguments),

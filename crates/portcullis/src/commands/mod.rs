@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod generations;
+pub(crate) mod harden;
 pub(crate) mod health;
 pub(crate) mod man;
 pub(crate) mod plan;
