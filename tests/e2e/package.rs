@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use portcullis_harness::{Folder, binary, repository, run, run_bounded};
+use portcullis_harness::{Folder, binary, python, repository, run, run_bounded};
 
 /// A build takes some seconds, and each of seven calls of dpkg one or two.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -28,6 +28,13 @@ fn can_install() -> bool {
         .args(["--mount", "--net", "--pid", "--fork", "sh", "-c", probe])
         .output();
     asked.is_ok_and(|output| output.status.success())
+}
+
+/// The tests' own Python environment, which has Ansible and the application server.
+fn venv() -> PathBuf {
+    let python = python();
+    let folder = python.ancestors().nth(2);
+    folder.expect("a Python lies in a bin").to_path_buf()
 }
 
 fn has_dpkg() -> bool {
@@ -65,6 +72,14 @@ fn the_package_lives_from_install_to_purge() {
     for name in ["life.sh", "systemctl"] {
         std::fs::copy(parts.join(name), folder.join(name)).unwrap();
     }
+    let playbook = folder.path().join("ansible");
+    let mut copy = Command::new("cp");
+    run(copy
+        .arg("-r")
+        .arg(repository().join("deploy/ansible"))
+        .arg(playbook))
+    .expect(0);
+    std::fs::write(folder.join("venv"), venv().as_os_str().as_encoded_bytes()).unwrap();
     let mut life = Command::new("unshare");
     life.args(["--mount", "--net", "--pid", "--fork", "--kill-child"])
         .arg(folder.join("life.sh"))
@@ -75,5 +90,48 @@ fn the_package_lives_from_install_to_purge() {
             || said.out.contains("skipped: portcullis is installed"),
         "{}",
         said.out
+    );
+}
+
+/// The words of a line of the container recipe that is written as a list.
+fn listed(recipe: &str, key: &str) -> Vec<String> {
+    let line = recipe.lines().find(|line| line.starts_with(key)).unwrap();
+    let list = &line[line.find('[').unwrap()..];
+    serde_json::from_str(list).unwrap()
+}
+
+#[test]
+fn the_image_holds_all_that_its_recipe_calls() {
+    let folder = repository().join("deploy/container");
+    let recipe = std::fs::read_to_string(folder.join("Containerfile")).unwrap();
+    let laid_out = Folder::new();
+    let root = laid_out.join("root");
+    let mut lay_out = Command::new(folder.join("root.sh"));
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root || !Path::new("/etc/ssl/certs/ca-certificates.crt").exists() {
+        eprintln!("skipped: no root, or no ca-certificates here");
+        return;
+    }
+    run(lay_out.arg(binary()).arg(&root)).expect(0);
+    let (entry, arguments) = (listed(&recipe, "ENTRYPOINT"), listed(&recipe, "CMD"));
+    let health = listed(&recipe, "HEALTHCHECK");
+    let config = arguments.last().unwrap();
+    for path in [&entry[0], &health[0], config] {
+        assert!(
+            root.join(path.trim_start_matches('/')).exists(),
+            "{path} is not in the image"
+        );
+    }
+    let within = |words: &[&str]| {
+        let mut command = Command::new("chroot");
+        run(command.arg("--userspec=65532:65532").arg(&root).args(words))
+    };
+    within(&[&entry[0], "check", "--strict", "-c", config]).expect(0);
+    let words: Vec<&str> = health.iter().map(String::as_str).collect();
+    let said = within(&words).expect(1);
+    assert!(
+        said.err.contains("nobody answers"),
+        "it is a command of ours: {}",
+        said.err
     );
 }

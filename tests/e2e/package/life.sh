@@ -1,7 +1,8 @@
 #!/bin/bash
 # The life of the package on a system of its own: a copy of this one that forgets, without its network.
 #   unshare --mount --net --pid --fork --kill-child life.sh FOLDER
-# FOLDER has old.deb, new.deb and the stand-in for systemctl. Says what it does; ends with 0 if all is as it should be.
+# FOLDER has old.deb, new.deb, the stand-in for systemctl, ansible/ with the playbook, and venv, which names a Python environment
+# with Ansible. Says what it does; ends with 0 if all is as it should be.
 set -eu
 folder=$1
 
@@ -15,8 +16,10 @@ if [ "${2:-}" != inside ]; then
 	mount -t proc proc "$root/proc"
 	mount -t tmpfs none "$root/run"
 	mount -t tmpfs none "$root/tmp"
+	mkdir "$root/venv"
+	mount --bind "$(cat "$folder/venv")" "$root/venv"
 	ip link set lo up
-	cp "$folder"/*.deb "$0" "$root/"
+	cp -r "$folder"/*.deb "$folder/ansible" "$0" "$root/"
 	mv "$root/usr/bin/systemctl" "$root/usr/bin/systemctl.real"
 	install -m 755 "$folder/systemctl" "$root/usr/bin/systemctl"
 	mkdir -p "$root/run/systemd/system"
@@ -24,7 +27,7 @@ if [ "${2:-}" != inside ]; then
 	exec chroot "$root" /life.sh / inside
 fi
 
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive
+export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
 unset PORTCULLIS_CONFIG
 cd /
 step() { printf '== %s\n' "$*"; }
@@ -101,6 +104,39 @@ step remove
 package -r portcullis
 [ ! -e /usr/bin/portcullis ] && [ -e /etc/portcullis/portcullis.toml ] || fail 'not just removed'
 ! pgrep --exact portcullis >/dev/null || fail 'it runs on'
+
+step 'a shop by Ansible'
+package -i /new.deb
+play() {
+	ANSIBLE_HOME=/tmp/ansible ANSIBLE_PIPELINING=true ANSIBLE_LOCALHOST_WARNING=no ANSIBLE_INVENTORY_UNPARSED_WARNING=no /venv/bin/python -m ansible playbook \
+		--inventory /ansible/hosts --connection local --skip-tags packages --extra-vars "{is_live: false}" "$@" /ansible/site.yml >/tmp/play 2>&1 ||
+		{ cat /tmp/play >&2; fail "ansible-playbook $*" >&2; }
+	grep -o 'changed=[0-9]*' /tmp/play
+}
+printf '[shop]\nhere ansible_python_interpreter=/venv/bin/python\n' >/ansible/hosts
+play --check >/dev/null
+[ ! -e /srv/shop ] || fail 'a check has changed something'
+same 'the first time' "$(play | grep -c 'changed=0$')" 0
+same 'the second time' "$(play)" changed=0
+is /var/lib/shop 'shop:shop 750'
+portcullis check --strict >/dev/null || fail 'its configuration is wrong'
+install -d -o shop -g portcullis -m 750 /run/shop
+(cd /srv/shop && exec setpriv --reuid shop --regid portcullis --clear-groups /venv/bin/python -m waitress \
+	--unix-socket=/run/shop/shop.sock --unix-socket-perms=660 shop:application) >/journal.shop 2>&1 &
+app=$!
+eventually [ -S /run/shop/shop.sock ]
+portcullis reload >/dev/null || fail 'it does not reload'
+visited() { curl --silent --max-time 5 http://localhost/ | grep -q 'You are visitor'; }
+eventually visited
+mkdir -p /var/backups/shop && touch /var/backups/shop/shop-2020010{1,2,3}T000000Z.tar.gz
+shop-backup /var/backups/shop 2 || fail 'no backup'
+same 'archives kept' "$(ls /var/backups/shop | wc -l)" 2
+tar -tzf "$(ls /var/backups/shop/* | tail -1)" >/tmp/archive
+grep -q '^./shop.db$' /tmp/archive && grep -q '^./portcullis/portcullis.toml$' /tmp/archive || fail 'not all is in the archive'
+kill $app
+rm -r /srv/shop /var/lib/shop /var/backups/shop /run/shop /etc/systemd/system/shop* /usr/local/sbin/shop-backup
+userdel shop
+package -P portcullis
 
 step 'install again, purge'
 package -i /new.deb
