@@ -31,6 +31,7 @@ mod package;
 mod privileges;
 mod process;
 mod proxy_protocol;
+mod quota;
 mod rate_limit;
 mod real_app;
 mod real_clients;
