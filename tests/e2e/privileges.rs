@@ -127,6 +127,69 @@ fn a_reload_cannot_get_back_what_was_given_up() {
     assert_eq!(served(&proxy), "one");
 }
 
+const CONFINED: &str = r#"
+[global]
+threads = 2
+sandbox = true
+[listener.web]
+bind = ["127.0.0.1:@web@", "unix:@dir@/web.sock"]
+[[route]]
+respond = { status = 200, body = "one" }
+[admin]
+socket = "@dir@/admin.sock"
+[log]
+access = { to = "@dir@/log/access.log" }
+"#;
+
+#[test]
+fn a_sandbox_keeps_what_the_configuration_names_and_nothing_else() {
+    let mut setup = setup();
+    let told = setup.run(CONFINED, &["check"]);
+    if told.err.contains("no-landlock") {
+        return eprintln!("skipped: {}", told.err);
+    }
+    let mut proxy = setup.start(CONFINED);
+    let other = Setup::new();
+    other.folder().write("page.html", "sorry");
+    let page = other.folder().join("page.html");
+
+    // All that goes on in the folders it began with.
+    let more = CONFINED
+        .replace("one", "two")
+        .replace("web.sock", "more.sock");
+    proxy.reload(&more).expect(0);
+    let socket = proxy.folder().join("more.sock");
+    assert_eq!(Client::unix(&socket).get("a", "/").text(), "two");
+    assert!(!proxy.folder().join("web.sock").exists());
+    let log = proxy.folder().join("log/access.log");
+    std::fs::rename(&log, log.with_extension("old")).unwrap();
+    proxy.signal(rustix::process::Signal::USR1);
+    eventually("the log is opened again", || log.exists().then_some(()));
+
+    // A file elsewhere, which everybody may read.
+    let wider = format!("{more}[errors]\n\"503\" = \"{}\"\n", page.display());
+    let said = proxy.reload(&wider).expect(1);
+    assert!(
+        said.err.contains("`[global] sandbox` confines"),
+        "{}",
+        said.err
+    );
+    let looser = more.replace("sandbox = true", "sandbox = false");
+    let said = proxy.reload(&looser).expect(1);
+    assert!(
+        said.err.contains("`global.sandbox` cannot change"),
+        "{}",
+        said.err
+    );
+    assert_eq!(served(&proxy), "two");
+
+    proxy.rewrite(&more);
+    proxy.upgrade();
+    assert_eq!(served(&proxy), "two");
+    let said = proxy.reload(&wider).expect(1);
+    assert!(said.err.contains("sandbox"), "no way out: {}", said.err);
+}
+
 #[test]
 fn check_tells_what_the_user_cannot_reach() {
     let authority = portcullis_harness::Authority::new("ours");

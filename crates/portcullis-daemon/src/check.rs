@@ -78,8 +78,7 @@ impl Checked {
 
     /// The files it was made from, certificates and keys among them.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let (texts, tls) = (&self.recording.texts, &self.recording.tls);
-        texts.keys().chain(tls.keys()).map(PathBuf::as_path)
+        self.recording.files()
     }
 
     /// Names the files it was made from and their content.
@@ -138,6 +137,7 @@ pub(crate) fn check_by(
     checked.compile(previous, &recorder);
     checked.recording = recorder.finish();
     checked.look_as_user();
+    checked.look_at_sandbox();
     checked
 }
 
@@ -196,6 +196,21 @@ impl Checked {
             let findings = privileges::findings(plan, self.files());
             self.diagnostics
                 .extend(findings.into_iter().map(|found| found.at(span, "")));
+        }
+    }
+
+    /// Whether a sandbox can be kept here.
+    fn look_at_sandbox(&mut self) {
+        let asked = self.config.as_ref().map(|config| &config.global.sandbox);
+        if let Some(sandbox) = asked.filter(|asked| asked.value)
+            && !privileges::is_supported()
+        {
+            let message = "this kernel has no Landlock, so that nothing can be confined";
+            self.diagnostics.push(
+                Diagnostic::warning("no-landlock", message)
+                    .at(sandbox.span, "a start fails here")
+                    .help("Linux 5.13 and later have it, where `landlock` is among the security modules"),
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 //! All of this belongs to a thread, and threads pass it on to those they start. So it is done while there is one.
 
 mod reach;
+mod sandbox;
 
 use std::ffi::CString;
 use std::fs;
@@ -19,6 +20,7 @@ use rustix::thread::{
 };
 
 pub(crate) use reach::findings;
+pub(crate) use sandbox::{Sandbox, is_supported};
 
 /// Whom the process becomes.
 #[derive(Debug)]
@@ -75,10 +77,7 @@ pub(crate) fn give_up(plan: &Plan) -> Result<(), PersonError> {
     if !person.is_us() && !geteuid().is_root() {
         return Err(PersonError::NotRoot(person.name));
     }
-    let threads = fs::read_dir("/proc/self/task").map_err(failed("count threads"))?;
-    if threads.count() > 1 {
-        return Err(PersonError::Threads);
-    }
+    alone()?;
     // A process that takes over is this user from the start.
     if geteuid().is_root() {
         person
@@ -89,6 +88,30 @@ pub(crate) fn give_up(plan: &Plan) -> Result<(), PersonError> {
     drop_capabilities().map_err(failed("give up capabilities"))?;
     tracing::info!(user = %person.name, "no privileges from here on");
     Ok(())
+}
+
+/// Confines the process to the files of its configuration, if that says so. To be called as [`give_up`] is, and after it.
+pub(crate) fn confine<'a>(
+    plan: &Plan,
+    read: impl Iterator<Item = &'a Path>,
+) -> Result<Option<Sandbox>, PersonError> {
+    if !plan.process.sandbox {
+        return Ok(None);
+    }
+    alone()?;
+    let sandbox = Sandbox::of(plan, read);
+    sandbox.enter().map_err(failed("enter the sandbox"))?;
+    tracing::info!("confined to the files of the configuration");
+    Ok(Some(sandbox))
+}
+
+/// What is given up here is given up by one thread, and those that it starts.
+fn alone() -> Result<(), PersonError> {
+    let threads = fs::read_dir("/proc/self/task").map_err(failed("count threads"))?;
+    match threads.count() {
+        0 | 1 => Ok(()),
+        _ => Err(PersonError::Threads),
+    }
 }
 
 impl Person {

@@ -63,6 +63,12 @@ pub(crate) fn stamp(path: &Path) -> Stamp {
 }
 
 impl Recording {
+    /// The files that were read.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &Path> {
+        let names = self.texts.keys().chain(self.tls.keys());
+        names.map(PathBuf::as_path)
+    }
+
     /// Names this state of files, listings and variables: equal for equal ones, wherever the folder lies that holds
     /// `root` and what it names.
     pub(crate) fn hash(&self, root: &Path) -> String {

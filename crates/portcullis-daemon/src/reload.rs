@@ -84,6 +84,11 @@ impl Process {
             Ok(checked) => self.take_over(checked, order, is_past),
             Err(error) => Report::rejected(format!("loading the configuration failed: {error}")),
         };
+        if let (Report::Rejected { reasons }, Some(sandbox)) = (&mut report, &self.sandbox)
+            && reasons.contains("ermission denied")
+        {
+            reasons.push_str(&sandbox.hint());
+        }
         if let Report::Reloaded(done) = &mut report {
             self.end_probation();
             done.took = begun.elapsed();

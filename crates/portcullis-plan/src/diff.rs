@@ -151,6 +151,7 @@ fn process(Plans { old, new }: Plans<'_>) -> Vec<Change> {
     ]);
     let fixed = differing(&[
         ("global.threads", a.threads == b.threads),
+        ("global.sandbox", a.sandbox == b.sandbox),
         ("global.user", a.user == b.user),
         ("global.group", a.group == b.group),
     ]);

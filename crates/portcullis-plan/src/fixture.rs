@@ -151,6 +151,7 @@ pub(crate) fn plan(listener: Listener, routes: Vec<Route>) -> Plan {
             certificate_warning: Duration::from_secs(14 * 86_400),
             lame_duck: None,
             tunnel_drain: Duration::from_secs(10),
+            sandbox: false,
             user: None,
             group: None,
             log_level: "info".into(),

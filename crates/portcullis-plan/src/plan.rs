@@ -87,6 +87,8 @@ pub struct Process {
     pub user: Option<Box<str>>,
     /// The group that goes with it, unless it is that user's own.
     pub group: Option<Box<str>>,
+    /// Whether it is confined to the folders of its files.
+    pub sandbox: bool,
     /// Least severe level of the program log: error, warn, info, debug or trace.
     pub log_level: Box<str>,
     /// The admin socket, if any.

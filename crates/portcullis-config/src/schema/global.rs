@@ -32,8 +32,11 @@ section! {
         user: optional String,
         /// The group that goes with `user`; else that user's own.
         group: optional String,
+        /// Whether the process is confined, once everything is open, to the folders of the files that the configuration names, by Landlock
+        /// (Linux 5.13). A reload that needs another folder fails and says so.
+        sandbox: default bool = false,
     }
-    not yet: "sandbox", "chroot", "pidfile", "pid_file";
+    not yet: "chroot", "pidfile", "pid_file";
 }
 
 /// A number of worker threads.

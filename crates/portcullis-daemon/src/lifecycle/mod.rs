@@ -24,6 +24,7 @@ use crate::listen::door::Door;
 use crate::listen::passed::Passed;
 use crate::listen::set::Sockets;
 use crate::log;
+use crate::privileges::Sandbox;
 use crate::probe::Probes;
 use crate::recording::Recording;
 use crate::reload::{Probation, Retired};
@@ -115,6 +116,8 @@ pub(crate) struct Process {
     pub(crate) caller: Option<Caller>,
     /// What the configuration in force was made from.
     pub(crate) made_from: MadeFrom,
+    /// What the process is confined to, if it is.
+    pub(crate) sandbox: Option<Sandbox>,
     /// What happened to the configuration.
     pub(crate) history: History,
     /// Generations that requests may still hold.

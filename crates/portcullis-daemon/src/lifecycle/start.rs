@@ -162,6 +162,10 @@ pub(super) async fn start(
     privileges::give_up(&plan)
         .map_err(|error| say_error(&error))
         .ok()?;
+    let read = checked.recording.files();
+    let sandbox = privileges::confine(&plan, read)
+        .map_err(|error| say_error(&error))
+        .ok()?;
 
     let begun_at = clock.wall_nanos(Moment::default());
     let mut live = Live::started(&plan, plan.process.threads, begun_at);
@@ -235,6 +239,7 @@ pub(super) async fn start(
         caller: Caller::of_this_process().ok(),
         history: begun(&made_from, clock),
         probation: None,
+        sandbox,
         retired: Retired::default(),
         made_from,
         watched,

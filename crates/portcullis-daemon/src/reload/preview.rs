@@ -64,6 +64,7 @@ pub(crate) fn fixed_for_life(old: &Plan, new: &Plan) -> Vec<Diagnostic> {
     let (old, new) = (&old.process, &new.process);
     [
         ("global.threads", old.threads != new.threads),
+        ("global.sandbox", old.sandbox != new.sandbox),
         ("global.user", old.user != new.user),
         ("global.group", old.group != new.group),
         ("admin.socket", old.admin_socket != new.admin_socket),

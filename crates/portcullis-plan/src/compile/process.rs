@@ -25,6 +25,7 @@ impl Compiler<'_> {
             certificate_warning: *global.certificate_warning,
             lame_duck: *global.lame_duck,
             tunnel_drain: *global.tunnel_drain,
+            sandbox: *global.sandbox,
             user: global.user.as_ref().map(|user| user.as_str().into()),
             group: global.group.as_ref().map(|group| group.as_str().into()),
             log_level: log_level(self.config.log.level.value).into(),
