@@ -8,7 +8,7 @@ set -euo pipefail
 build_needs="gcc:gcc make:make cmake:cmake /usr/include/stdlib.h:libc6-dev"
 test_needs="$build_needs curl:curl node:nodejs openssl:openssl socat:socat h2load:nghttp2-client \
   wrk:wrk hatop:hatop halog:haproxy python3:python3 python-venv:python3-venv \
-  logrotate:logrotate"
+  logrotate:logrotate systemd-analyze:systemd"
 bench_needs="$build_needs python3:python3 wrk:wrk h2load:nghttp2-client openssl:openssl taskset:util-linux \
   nginx:nginx-light haproxy:haproxy /usr/include/openssl/ssl.h:libssl-dev"
 
