@@ -1,6 +1,7 @@
 //! From start to end of a process: set everything up or say why not, then serve, reload and reopen as signals ask,
 //! and drain within the time allowed.
 
+mod admin_doors;
 mod drain;
 pub(crate) mod handover;
 pub(crate) mod notify;

@@ -8,10 +8,10 @@ use portcullis_proxy::{caught, contained};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 
+use super::admin_doors::AdminDoors;
 use super::drain::After;
 use super::handover::{self, Successor};
 use super::signals::{Signal, Signals};
-use super::start::AdminDoors;
 use super::{MadeFrom, Process};
 use crate::daemon::{Asker, Order, Request};
 use crate::report::counted;

@@ -5,39 +5,37 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use portcullis_plan::Moment;
 use portcullis_plan::live::Live;
-use portcullis_plan::plan::{AdminHttp, AdminSocket, Bind};
+use portcullis_plan::{Moment, Plan};
 use portcullis_proxy::{Clock, SnapshotCell, persist};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 
+use super::admin_doors::{AdminDoors, AdminSockets};
 use super::handover::{self, Caller};
 use super::notify::Notifier;
 use super::watchdog::Watchdog;
 use super::{Given, MadeFrom, Options, Process};
 use crate::access_log::AccessLog;
 use crate::admin::Admin;
-use crate::check::{Checked, check};
+use crate::check::{Checked, ConfigSource, check};
 use crate::crash;
 use crate::daemon::{Daemon, Request};
 use crate::history::{Entry, History};
-use crate::listen::bind::{BindError, Bound, Listening};
 use crate::listen::descriptors;
 use crate::listen::door::{Door, Rules};
-use crate::listen::set::{Key, Sockets};
+use crate::listen::set::{Changes, Sockets};
 use crate::log;
 use crate::privileges;
 use crate::probe::Probes;
 use crate::reload::{Retired, is_warning};
 use crate::resolve::Resolver;
 use crate::runtime::Workers;
-
-/// Pending connections of the admin endpoints.
-const ADMIN_BACKLOG: u32 = 64;
+use crate::tls::Store;
+use crate::watch::Watched;
 
 /// A process that serves.
 pub(super) struct Started {
@@ -45,42 +43,18 @@ pub(super) struct Started {
     pub(super) admin: AdminDoors,
 }
 
-/// The admin endpoints: their sockets, and the tasks that serve them. Dropping it closes both.
-pub(super) struct AdminDoors {
-    tasks: JoinSet<()>,
-    bound: Vec<(Key, Bound)>,
-    closing: watch::Sender<bool>,
-    http: Option<AbortHandle>,
-}
+/// Why there is no process, in the words for standard error.
+pub(super) struct Failed(String);
 
-/// How long sessions may take to say their last when a successor has taken over.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-impl AdminDoors {
-    /// A descriptor of each socket, for a successor.
-    pub(super) fn hand_out(&self) -> io::Result<Vec<(Key, Vec<Listening>)>> {
-        let all = self.bound.iter();
-        all.map(|(key, bound)| Ok((key.clone(), bound.descriptors()?)))
-            .collect()
+impl Failed {
+    /// Failed by one error.
+    pub(super) fn by(error: impl Display) -> Self {
+        Self(format!("error: {error}\n"))
     }
 
-    /// A successor has the sockets: takes no more sessions, and lets those that are open come to their end.
-    pub(super) fn leave(&mut self) {
-        for (_, bound) in &mut self.bound {
-            bound.leave_file();
-        }
-        self.closing.send_replace(true);
-        if let Some(http) = self.http.take() {
-            http.abort();
-        }
-    }
-
-    /// Closes both, after a moment for those who have been left with an answer on its way.
-    pub(super) async fn finish(mut self) {
-        if *self.closing.borrow() {
-            let ends = async { while self.tasks.join_next().await.is_some() {} };
-            let _ = tokio::time::timeout(LAST_WORDS, ends).await;
-        }
+    /// Failed by an error in this step.
+    fn at<E: Display>(step: &'static str) -> impl Fn(E) -> Self {
+        move |error| Self::by(format!("{step}: {error}"))
     }
 }
 
@@ -90,39 +64,36 @@ pub(super) async fn start(
     given: Given,
     requests: mpsc::Sender<Request>,
 ) -> Option<Started> {
+    match begin(options, given, requests).await {
+        Ok(started) => Some(started),
+        Err(Failed(words)) => {
+            // Before there is a log to tell it. If even that fails, the exit code has to do.
+            let _ = io::stderr().write_all(words.as_bytes());
+            None
+        }
+    }
+}
+
+async fn begin(
+    options: Options,
+    given: Given,
+    requests: mpsc::Sender<Request>,
+) -> Result<Started, Failed> {
     let clock = Clock::start();
     crash::tell(clock, None);
-    let descriptors = descriptors::raise_limit();
+    let open_files = descriptors::raise_limit();
     let Options {
         source,
         strict,
         ready,
     } = options;
-    let mut checked = check(&source);
-    if strict {
-        checked.be_strict();
-    }
-    let usable = checked.is_usable();
-    if !usable {
-        say(&checked.render(io::stderr().is_terminal()));
-        return None;
-    }
-    log_warnings(&checked);
-    let hash = checked.hash();
-    let (Some(plan), Some(store), Some(config)) =
-        (checked.plan, checked.tls, checked.config.map(Arc::new))
-    else {
-        return None;
-    };
+    let Loaded {
+        plan,
+        store,
+        made_from,
+    } = load(&source, strict)?;
     log::set_level(&plan.process.log_level);
-    if let Some(fits) = descriptors::too_few_for(plan.process.max_connections, descriptors) {
-        let wanted = plan.process.max_connections;
-        tracing::warn!(
-            max_connections = wanted,
-            fits,
-            "the limit on open files is too low for max_connections"
-        );
-    }
+    warn_of_few(&plan, open_files);
 
     let (sockets, learnt, predecessor) = match given {
         Given::Passed(passed) => (Sockets::with(passed), None, None),
@@ -132,110 +103,42 @@ pub(super) async fn start(
             Some(taken.predecessor),
         ),
     };
-    let opened = match sockets.prepare(&plan, plan.process.threads) {
-        Ok(opened) => opened,
-        Err(errors) => {
-            errors.iter().for_each(say_error);
-            return None;
-        }
-    };
-    for name in sockets.left_over(&plan) {
-        tracing::warn!(
-            "the socket `{name}` was passed, but no listener has `bind = \"fd:{name}\"`: its clients wait in vain"
-        );
-    }
-    let admin_socket = plan
-        .process
-        .admin_socket
-        .clone()
-        .map(|socket| open_admin_socket(socket, &sockets))
-        .transpose()
-        .ok()?;
-    let admin_http = plan
-        .process
-        .admin_http
-        .clone()
-        .map(|http| open_admin_http(http, &sockets))
-        .transpose()
-        .ok()?;
+    let opened = open(&plan, &sockets)?;
+    let admin = AdminSockets::open(&plan.process, &sockets)?;
+    privileges::give_up(&plan).map_err(Failed::by)?;
+    let sandbox = privileges::confine(&plan, made_from.recording.files()).map_err(Failed::by)?;
 
-    privileges::give_up(&plan)
-        .map_err(|error| say_error(&error))
-        .ok()?;
-    let read = checked.recording.files();
-    let sandbox = privileges::confine(&plan, read)
-        .map_err(|error| say_error(&error))
-        .ok()?;
-
-    let begun_at = clock.wall_nanos(Moment::default());
-    let mut live = Live::started(&plan, plan.process.threads, begun_at);
-    if let Some(learnt) = &learnt {
-        handover::learn_limits(&plan, &mut live, learnt, clock.now());
-        handover::learn_tickets(&store, learnt);
-    }
-    let live = Arc::new(live);
+    // From here on there are threads.
+    let live = observe(&plan, &store, learnt.as_ref(), clock);
     crash::tell(clock, Some(Arc::clone(&live.process)));
-    let dropped = Arc::clone(&live.process);
-    let access_log = AccessLog::start(
-        &plan.access_log.to,
-        Arc::new(move |lines| dropped.log_dropped.add(lines)),
-    )
-    .map_err(|error| say_error(&format!("the access log cannot be opened: {error}")))
-    .ok()?;
-    let logs = (0..plan.process.threads)
-        .map(|_| access_log.producer())
-        .collect();
-    let (plan, store) = (Arc::new(plan), Arc::new(store));
+    let access_log = open_log(&plan, &live)?;
     let snapshots = Arc::new(SnapshotCell::new(
         Arc::clone(&plan),
         Arc::clone(&live),
         Arc::clone(store.upstream().table()),
     ));
-    let workers = Workers::start(&snapshots, clock, logs)
-        .map_err(|error| say_error(&format!("worker threads cannot be started: {error}")))
-        .ok()?;
-
-    let doors = plan
-        .listeners
-        .iter()
-        .zip(&live.listeners)
-        .map(|(listener, door_live)| {
-            let rules = Rules::of(&plan, listener, &store);
-            let door = Door::new(Arc::clone(door_live), Arc::clone(&live.process), rules);
-            (Arc::clone(&listener.name), Arc::new(door))
-        });
+    let logs = (0..plan.process.threads).map(|_| access_log.producer());
+    let workers = Workers::start(&snapshots, clock, logs.collect())
+        .map_err(Failed::at("worker threads cannot be started"))?;
     let daemon = Arc::new(Daemon {
         snapshots,
         store: ArcSwap::new(Arc::clone(&store)),
         clock,
         requests,
     });
-    let made_from = MadeFrom {
-        config,
-        hash,
-        is_past: false,
-        recording: Arc::new(checked.recording),
-        sources: Arc::new(checked.sources),
-    };
-    let (watched, watching) = watch::channel(made_from.watched(&plan));
-    let mut watcher = JoinSet::new();
-    let watches = Arc::clone(&daemon);
-    watcher.spawn(persist(move || {
-        crate::watch::run(watching.clone(), Arc::clone(&watches))
-    }));
+    let (watched, watching) = watch_files(made_from.watched(&plan), &daemon);
     let notifier = Arc::new(Notifier::from_env());
-    let watchdog = Watchdog::start(&notifier, workers.pulse());
     let mut process = Process {
         source,
         strict,
-        doors: doors.collect::<BTreeMap<_, _>>(),
-        workers,
+        doors: doors(&plan, &live, &store),
         sockets,
         access_log,
         probes: Probes::new(clock),
         resolver: Resolver::default(),
+        _watchdog: Watchdog::start(&notifier, workers.pulse()),
         notifier,
-        _watchdog: watchdog,
+        workers,
         caller: Caller::of_this_process().ok(),
         history: begun(&made_from, clock),
         probation: None,
@@ -243,7 +146,7 @@ pub(super) async fn start(
         retired: Retired::default(),
         made_from,
         watched,
-        _watching: watcher,
+        _watching: watching,
         daemon: Arc::clone(&daemon),
     };
     let snapshot = daemon.snapshot();
@@ -253,23 +156,130 @@ pub(super) async fn start(
     process.resolver.apply(&snapshot);
     process.resolver.settle(&snapshot).await;
     process.probes.apply(&snapshot);
+
     if let Some(predecessor) = &predecessor {
         predecessor
             .may_we_serve()
-            .map_err(|error| say_error(&format!("the predecessor does not let us serve: {error}")))
-            .ok()?;
+            .map_err(Failed::at("the predecessor does not let us serve"))?;
     }
     process.open_and_close(opened);
     process.sockets.renounce();
-    let admin = serve_admin(&process, admin_socket, admin_http)?;
+    let admin = admin
+        .serve(&Admin::new(daemon, process.resolver.lookups()))
+        .map_err(Failed::at("an admin endpoint cannot be served"))?;
     if let Some(predecessor) = predecessor {
         predecessor
             .dismiss()
-            .map_err(|error| say_error(&format!("the predecessor is gone: {error}")))
-            .ok()?;
+            .map_err(Failed::at("the predecessor is gone"))?;
     }
     announce(&process, ready);
-    Some(Started { process, admin })
+    Ok(Started { process, admin })
+}
+
+/// What a process begins with.
+struct Loaded {
+    plan: Arc<Plan>,
+    store: Arc<Store>,
+    made_from: MadeFrom,
+}
+
+/// Loads the configuration and everything it names.
+fn load(source: &ConfigSource, strict: bool) -> Result<Loaded, Failed> {
+    let mut checked = check(source);
+    if strict {
+        checked.be_strict();
+    }
+    let (is_usable, hash) = (checked.is_usable(), checked.hash());
+    if !is_usable {
+        return Err(Failed(checked.render(io::stderr().is_terminal())));
+    }
+    log_warnings(&checked);
+    let Checked {
+        plan: Some(plan),
+        tls: Some(store),
+        config: Some(config),
+        recording,
+        sources,
+        ..
+    } = checked
+    else {
+        return Err(Failed::by("the configuration cannot be used"));
+    };
+    Ok(Loaded {
+        plan: Arc::new(plan),
+        store: Arc::new(store),
+        made_from: MadeFrom {
+            config: Arc::new(config),
+            hash,
+            is_past: false,
+            recording: Arc::new(recording),
+            sources: Arc::new(sources),
+        },
+    })
+}
+
+fn warn_of_few(plan: &Plan, open_files: Option<u64>) {
+    let wanted = plan.process.max_connections;
+    if let Some(fits) = descriptors::too_few_for(wanted, open_files) {
+        tracing::warn!(
+            max_connections = wanted,
+            fits,
+            "the limit on open files is too low for max_connections"
+        );
+    }
+}
+
+/// Opens the addresses of all listeners, or tells every one that cannot be had.
+fn open(plan: &Plan, sockets: &Sockets) -> Result<Changes, Failed> {
+    let opened = sockets
+        .prepare(plan, plan.process.threads)
+        .map_err(|errors| Failed(errors.iter().map(|error| Failed::by(error).0).collect()))?;
+    for name in sockets.left_over(plan) {
+        tracing::warn!(
+            "the socket `{name}` was passed, but no listener has `bind = \"fd:{name}\"`: its clients wait in vain"
+        );
+    }
+    Ok(opened)
+}
+
+/// The state of a process that has observed nothing yet but what a predecessor has learnt.
+fn observe(plan: &Plan, store: &Store, learnt: Option<&Value>, clock: Clock) -> Arc<Live> {
+    let begun_at = clock.wall_nanos(Moment::default());
+    let mut live = Live::started(plan, plan.process.threads, begun_at);
+    if let Some(learnt) = learnt {
+        handover::learn_limits(plan, &mut live, learnt, clock.now());
+        handover::learn_tickets(store, learnt);
+    }
+    Arc::new(live)
+}
+
+fn open_log(plan: &Plan, live: &Live) -> Result<AccessLog, Failed> {
+    let dropped = Arc::clone(&live.process);
+    let count_dropped = Arc::new(move |lines| dropped.log_dropped.add(lines));
+    AccessLog::start(&plan.access_log.to, count_dropped)
+        .map_err(Failed::at("the access log cannot be opened"))
+}
+
+fn doors(plan: &Plan, live: &Live, store: &Store) -> BTreeMap<Arc<str>, Arc<Door>> {
+    let listeners = plan.listeners.iter().zip(&live.listeners);
+    listeners
+        .map(|(listener, door_live)| {
+            let rules = Rules::of(plan, listener, store);
+            let door = Door::new(Arc::clone(door_live), Arc::clone(&live.process), rules);
+            (Arc::clone(&listener.name), Arc::new(door))
+        })
+        .collect()
+}
+
+/// Watches files for as long as the set lives; what to watch is told through the sender.
+fn watch_files(first: Watched, daemon: &Arc<Daemon>) -> (watch::Sender<Watched>, JoinSet<()>) {
+    let (watched, watching) = watch::channel(first);
+    let daemon = Arc::clone(daemon);
+    let mut task = JoinSet::new();
+    task.spawn(persist(move || {
+        crate::watch::run(watching.clone(), Arc::clone(&daemon))
+    }));
+    (watched, task)
 }
 
 /// The history of a process that begins.
@@ -301,102 +311,6 @@ fn announce(process: &Process, ready: Option<super::ReadyHook>) {
     }
 }
 
-fn open_admin_socket(socket: AdminSocket, sockets: &Sockets) -> Result<(AdminSocket, Bound), ()> {
-    let bind = Bind::Unix {
-        path: socket.path.clone(),
-        mode: socket.mode,
-    };
-    match open_admin(&bind, &socket_key(&socket), sockets) {
-        Ok(bound) => Ok((socket, bound)),
-        Err(error) => {
-            say_error(&format!("admin socket: {error}"));
-            Err(())
-        }
-    }
-}
-
-fn open_admin_http(http: AdminHttp, sockets: &Sockets) -> Result<(AdminHttp, Bound), ()> {
-    let bind = Bind::Tcp {
-        address: http.bind,
-        dual_stack: true,
-    };
-    match open_admin(&bind, &http_key(&http), sockets) {
-        Ok(bound) => Ok((http, bound)),
-        Err(error) => {
-            say_error(&format!("admin endpoint: {error}"));
-            Err(())
-        }
-    }
-}
-
-fn open_admin(bind: &Bind, key: &Key, sockets: &Sockets) -> Result<Bound, BindError> {
-    match sockets.inheritance(key) {
-        Some(sockets) => Bound::inherited(bind, sockets, ADMIN_BACKLOG, 1),
-        None => Bound::open(bind, ADMIN_BACKLOG, 1),
-    }
-}
-
-fn socket_key(socket: &AdminSocket) -> Key {
-    Key::Unix(socket.path.clone())
-}
-
-fn http_key(http: &AdminHttp) -> Key {
-    Key::Tcp(http.bind, true)
-}
-
-fn serve_admin(
-    process: &Process,
-    socket: Option<(AdminSocket, Bound)>,
-    http: Option<(AdminHttp, Bound)>,
-) -> Option<AdminDoors> {
-    let admin = Admin::new(Arc::clone(&process.daemon), process.resolver.lookups());
-    let (mut tasks, mut bound, mut http_task) = (JoinSet::new(), Vec::new(), None);
-    let (closing, is_closing) = watch::channel(false);
-    let mut failed =
-        |error: io::Error| say_error(&format!("an admin endpoint cannot be served: {error}"));
-    if let Some((socket, open)) = socket {
-        for descriptor in open.descriptors().map_err(&mut failed).ok()? {
-            let Listening::Unix(listener) = descriptor else {
-                continue;
-            };
-            let listener = tokio::net::UnixListener::from_std(listener)
-                .map_err(&mut failed)
-                .ok()?;
-            tasks.spawn(crate::admin::socket::serve(
-                listener,
-                socket.level,
-                Arc::clone(&admin),
-                is_closing.clone(),
-            ));
-        }
-        tracing::info!(listener = "admin.socket", address = %open.address, "listening");
-        bound.push((socket_key(&socket), open));
-    }
-    if let Some((http, open)) = http {
-        for descriptor in open.descriptors().map_err(&mut failed).ok()? {
-            let Listening::Tcp(listener) = descriptor else {
-                continue;
-            };
-            let listener = tokio::net::TcpListener::from_std(listener)
-                .map_err(&mut failed)
-                .ok()?;
-            http_task = Some(tasks.spawn(crate::admin::http::serve(
-                listener,
-                http.clone(),
-                Arc::clone(&admin),
-            )));
-        }
-        tracing::info!(listener = "admin.http", address = %open.address, "listening");
-        bound.push((http_key(&http), open));
-    }
-    Some(AdminDoors {
-        tasks,
-        bound,
-        closing,
-        http: http_task,
-    })
-}
-
 fn log_warnings(checked: &Checked) {
     for diagnostic in checked
         .diagnostics
@@ -409,13 +323,4 @@ fn log_warnings(checked: &Checked) {
             .unwrap_or_default();
         tracing::warn!(code = diagnostic.code, place, "{}", diagnostic.message);
     }
-}
-
-fn say_error(error: &(impl Display + ?Sized)) {
-    say(&format!("error: {error}\n"));
-}
-
-/// Says on standard error why there is no process to have a log. If even that fails, the exit code has to do.
-fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }
