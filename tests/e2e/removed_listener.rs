@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use portcullis_harness::{Client, Proxy};
+use portcullis_harness::{Client, Origin, Proxy};
 
 use crate::load::origin;
 
@@ -13,6 +13,8 @@ fn config(drain_timeout: &str, web: &str, saying: &str) -> String {
 }
 
 const WEB: &str = "[listener.web]\nbind = \"127.0.0.1:@web@\"\n";
+
+const ASK: &str = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 fn get(client: &mut Client, path: &str) -> (String, bool) {
     let answer = client.get("a", path);
@@ -59,12 +61,11 @@ fn idle_clients_and_tunnels_go_in_time() {
     for client in &mut idle {
         get(client, "/who");
     }
-    let ask = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let mut tunnel = proxy.connect("web");
-    tunnel.send(ask);
+    tunnel.send(ASK);
     assert_eq!(tunnel.response().status, 101);
     let mut kept = proxy.connect("stays");
-    kept.send(ask);
+    kept.send(ASK);
     assert_eq!(kept.response().status, 101);
 
     proxy.reload(&config("1s", "", "new")).expect(0);
@@ -76,4 +77,25 @@ fn idle_clients_and_tunnels_go_in_time() {
     tunnel.expect_closed();
     kept.send(frame);
     assert_eq!(kept.exactly(8), frame, "what stays is not disturbed");
+}
+
+#[test]
+fn a_tunnel_that_never_pauses_is_cut() {
+    // One frame without end, so that no goodbye can be put in.
+    let origin = Origin::tcp(|peer| {
+        if peer.request().is_some() {
+            peer.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+            peer.send([0x82, 127, 0x40, 0, 0, 0, 0, 0, 0, 0]);
+            while peer.try_send([b'x'; 4096]).is_ok() {}
+        }
+    });
+    let mut proxy = Proxy::start(&config("1s", WEB, "old"), &[("app", origin.address())]);
+    let mut tunnel = proxy.connect("web");
+    tunnel.send(ASK);
+    assert_eq!(tunnel.response().status, 101);
+    assert_eq!(tunnel.exactly(2), [0x82, 127]);
+    proxy.reload(&config("1s", "", "new")).expect(0);
+    while tunnel.try_exactly(4096).is_ok() {}
+    let record = proxy.record("/ws");
+    assert_eq!(record["ended_by"], "shutdown", "{record}");
 }

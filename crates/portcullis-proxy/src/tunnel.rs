@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use portcullis_plan::{Deadline, EndedBy, Fields};
+use portcullis_plan::{Deadline, EndedBy, Fields, Moment};
 
 use crate::buffer::Buffer;
 use crate::client::Client;
@@ -35,47 +35,37 @@ pub(crate) async fn run(
     let _open = Counted::new(&worker.counts.tunnels);
     client.timer.disarm(Slot::Whole);
     let mut server = server;
-    let mut up = Pipe {
-        buffer: None,
-        state: Flow::Open,
-        moved: 0,
-        frames: None,
-        is_sealed: false,
-    };
-    if !desk.input.is_empty() {
+    let early = (!desk.input.is_empty()).then(|| {
         let mut buffer = worker.relay_buffers.take();
         let n = buffer.fill_from(desk.input.filled());
         desk.input.consume(n);
-        up.buffer = Some(buffer);
-    }
-    let mut down = Pipe {
-        frames: is_websocket(desk).then(Frames::default),
-        buffer: leftover,
-        state: Flow::Open,
-        moved: 0,
-        is_sealed: false,
-    };
-    down.follow();
+        buffer
+    });
+    let mut up = Pipe::new(early, None);
+    let mut down = Pipe::new(leftover, is_websocket(desk).then(Frames::default));
     client.timer.arm(
         Slot::Download,
         Some(Deadline::TunnelIdle),
         worker.now().plus(idle),
     );
-    let mut is_leaving = false;
+    let mut leaves_by: Option<Moment> = None;
     let ended = poll_fn(|cx| {
         let mut moved = up.poll(cx, worker, &mut client.wire, &mut server)
             | down.poll(cx, worker, &mut server, &mut client.wire);
-        if !is_leaving && client.footing(worker).is_none() {
-            is_leaving = true;
-            client
-                .timer
-                .arm(Slot::Whole, None, worker.now().plus(LAST_WORDS));
+        if leaves_by.is_none() && client.footing(worker).is_none() {
+            let by = worker.now().plus(LAST_WORDS);
+            client.timer.arm(Slot::Whole, None, by);
+            leaves_by = Some(by);
         }
-        if (is_leaving || worker.ends_tunnels()) && down.say_goodbye(worker) {
+        if (leaves_by.is_some() || worker.ends_tunnels()) && down.say_goodbye(worker) {
             moved |= down.poll(cx, worker, &mut server, &mut client.wire);
         }
         if let Some(ended) = end_of(&up, &down) {
             return Poll::Ready(ended);
+        }
+        // However much still moves.
+        if leaves_by.is_some_and(|by| worker.now() >= by) {
+            return Poll::Ready(EndedBy::Shutdown);
         }
         if moved {
             client.timer.arm(
@@ -84,17 +74,20 @@ pub(crate) async fn run(
                 worker.now().plus(idle),
             );
         } else if client.timer.fired() {
-            let ended = match client.timer.passed(worker.now()) {
-                Some((Slot::Whole, _)) => EndedBy::Shutdown,
-                _ => EndedBy::Deadline,
-            };
-            return Poll::Ready(ended);
+            return Poll::Ready(EndedBy::Deadline);
         }
         Poll::Pending
     })
     .await;
     client.timer.disarm(Slot::Download);
     client.timer.disarm(Slot::Whole);
+    record(story, &up, &down, ended);
+    for buffer in [up.buffer.take(), down.buffer.take()].into_iter().flatten() {
+        worker.relay_buffers.put(buffer);
+    }
+}
+
+fn record(story: &mut Story, up: &Pipe, down: &Pipe, ended: EndedBy) {
     story.body_in += up.moved;
     story.bytes_in += up.moved;
     story.body_out += down.moved;
@@ -103,9 +96,6 @@ pub(crate) async fn run(
     if ended == EndedBy::Deadline {
         story.deadline = Some(Deadline::TunnelIdle);
         story.reason = Some(Deadline::TunnelIdle.key());
-    }
-    for buffer in [up.buffer.take(), down.buffer.take()].into_iter().flatten() {
-        worker.relay_buffers.put(buffer);
     }
 }
 
@@ -165,6 +155,19 @@ impl Source for crate::wire::Wire {
 }
 
 impl Pipe {
+    /// A direction in which these bytes have come already.
+    fn new(buffer: Option<Buffer>, frames: Option<Frames>) -> Self {
+        let mut pipe = Self {
+            buffer,
+            state: Flow::Open,
+            moved: 0,
+            frames,
+            is_sealed: false,
+        };
+        pipe.follow();
+        pipe
+    }
+
     /// Follows the frames in what was just read.
     fn follow(&mut self) {
         if let (Some(frames), Some(buffer)) = (&mut self.frames, &self.buffer) {
