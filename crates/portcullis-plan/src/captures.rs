@@ -9,10 +9,18 @@ use regex_automata::Input;
 use regex_automata::meta::Regex;
 
 /// The captures of one pattern.
+#[derive(Clone)]
 pub struct Captures {
     pattern: PathPattern,
     /// For expressions.
     regex: Option<Regex>,
+}
+
+/// The pattern says all.
+impl PartialEq for Captures {
+    fn eq(&self, other: &Self) -> bool {
+        self.pattern == other.pattern
+    }
 }
 
 impl Captures {

@@ -54,8 +54,8 @@ struct Compiler<'c> {
     services: Vec<&'c portcullis_config::Val<portcullis_config::Service>>,
     service_ids: HashMap<&'c str, ServiceId>,
     origins: timeouts::Origins,
-    /// The last few distinct changes of routes.
-    changes: Vec<Arc<crate::plan::Changes>>,
+    /// The last few distinct ones of routes.
+    conducts: Vec<Arc<crate::plan::Conduct>>,
     /// The conditions with names, as far as they were needed.
     conditions: HashMap<String, Arc<[crate::route::Condition]>>,
 }
@@ -76,14 +76,14 @@ impl<'c> Compiler<'c> {
             diagnostics: Vec::new(),
             limits: Vec::new(),
             origins: timeouts::Origins::default(),
-            changes: Vec::new(),
+            conducts: Vec::new(),
             conditions: HashMap::new(),
         }
     }
 
     fn plan(&mut self, machine: Machine) -> Plan {
         let routes = self.routes();
-        let listeners = self.listeners();
+        let listeners = self.listeners(&routes);
         let (services, servers) = self.all_services();
         let mut plan = Plan {
             process: self.process(machine),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::chance::Chance;
 use crate::fault::Injected;
 use crate::plan::{
-    Action, ExchangeTimeouts, FixedResponse, Listener, Maintenance, Mirror, Plan, Route, Template,
+    Action, Conduct, ExchangeTimeouts, FixedResponse, Listener, Maintenance, Mirror, Plan, Template,
 };
 use crate::rewrite::{self, RewriteRefusal};
 use crate::route::{Found, Witness};
@@ -111,8 +111,8 @@ impl Refusal {
 pub struct Forward<'p> {
     /// The route that won.
     pub route_id: RouteId,
-    /// The same, resolved.
-    pub route: &'p Route,
+    /// What it does.
+    pub conduct: &'p Conduct,
     /// The service to try.
     pub service: ServiceId,
     /// Deadlines after inheritance.
@@ -134,10 +134,10 @@ impl Forward<'_> {
     /// # Errors
     /// When the request's values make a target or a Host that must not be sent.
     pub fn prepare(&self, facts: &Facts<'_>, out: &mut Vec<u8>) -> Result<(), Refusal> {
-        if !rewrite::is_needed(self.route) {
+        if !rewrite::is_needed(self.conduct) {
             return Ok(());
         }
-        rewrite::prepare(self.route, facts, out).map_err(Refusal::Rewritten)
+        rewrite::prepare(self.conduct, facts, out).map_err(Refusal::Rewritten)
     }
 }
 
@@ -181,27 +181,25 @@ pub fn decide_with<'p, W: Witness>(
     if let Some(closed) = closed(listener.maintenance.as_deref(), facts) {
         return answer(None, closed);
     }
-    let (route_id, timeouts) = match listener.router.find(facts, witness) {
-        Found::Route(route, timeouts) => (route, timeouts),
+    let (route_id, terms) = match listener.router.find(facts, witness) {
+        Found::Route(route, terms) => (route, terms),
         Found::Nothing => return refuse(None, Refusal::NoRoute),
         Found::OtherMethods => return refuse(None, Refusal::MethodNotAllowed),
     };
-    let Some(route) = plan.route(route_id) else {
-        return refuse(None, Refusal::NoRoute);
-    };
-    if let Some(closed) = closed(route.maintenance(), facts) {
+    let (conduct, timeouts) = (&*terms.conduct, &terms.timeouts);
+    if let Some(closed) = closed(conduct.maintenance(), facts) {
         return answer(Some(route_id), closed);
     }
-    if let Some(refusal) = over_limit(plan, live, route.rate_limit, facts, now) {
+    if let Some(refusal) = over_limit(plan, live, conduct.rate_limit, facts, now) {
         return refuse(Some(route_id), refusal);
     }
-    let injected = route
+    let injected = conduct
         .fault()
         .map_or_else(Injected::default, |fault| fault.inject(facts, &mut chance));
     if let Some(status) = injected.abort {
         return refuse(Some(route_id), Refusal::FaultAbort { status }).after(injected.delay);
     }
-    let (service, timeouts, chosen) = match &route.action {
+    let (service, timeouts, chosen) = match &conduct.action {
         Action::Forward(service) => (*service, timeouts, None),
         Action::Split(split) => {
             let (at, why) = split.choose(facts, &mut chance);
@@ -216,13 +214,13 @@ pub fn decide_with<'p, W: Witness>(
     };
     Decision::Forward(Forward {
         route_id,
-        route,
+        conduct,
         service,
         timeouts,
-        body_limit: route.body_limit.unwrap_or(listener.limits.body),
+        body_limit: conduct.body_limit.unwrap_or(listener.limits.body),
         chosen,
         delay: injected.delay,
-        mirror: route.mirror().filter(|mirror| chance.hits(mirror.share)),
+        mirror: conduct.mirror().filter(|mirror| chance.hits(mirror.share)),
     })
 }
 

@@ -149,31 +149,30 @@ impl Explanation {
     fn conclude(&mut self, plan: &Plan, live: &Live, facts: &Facts<'_>, decision: &Decision<'_>) {
         match decision {
             Decision::Forward(forward) => {
-                self.route = Some(forward.route.name.to_string());
+                let route = plan.route(forward.route_id);
+                let name = route.map_or("?", |route| route.name());
+                self.route = Some(name.to_owned());
                 let facts = &Facts {
-                    route: Some(forward.route),
+                    route,
                     service: plan.service(forward.service),
                     ..*facts
                 };
                 if let Err(refusal) = forward.prepare(facts, &mut Vec::new()) {
                     self.status = Some(refusal.status());
-                    self.verdict = format!("route `{}` {}", forward.route.name, refused(refusal));
+                    self.verdict = format!("route `{name}` {}", refused(refusal));
                     return;
                 }
-                let name = plan
+                let service = plan
                     .service(forward.service)
                     .map_or("?", |service| &service.name);
-                self.verdict = format!(
-                    "route `{}` forwards to service `{name}`",
-                    forward.route.name
-                );
+                self.verdict = format!("route `{name}` forwards to service `{service}`");
                 self.forwarding = Some(Forwarding::of(plan, live, facts, forward));
             }
             Decision::Answer { route, answer, .. } => {
                 let route = route.and_then(|id| plan.route(id));
-                self.route = route.map(|route| route.name.to_string());
+                self.route = route.map(|route| route.name().to_string());
                 let by = match (route, &answer) {
-                    (Some(route), _) => format!("route `{}` ", route.name),
+                    (Some(route), _) => format!("route `{}` ", route.name()),
                     (None, Answer::Maintenance(_)) => format!("listener `{}` ", self.listener),
                     (None, _) => String::new(),
                 };

@@ -8,7 +8,7 @@ use crate::route::Condition;
 use crate::split::any_holds;
 
 /// What is injected, and into which requests.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// How long requests wait, and how many of a million do.
     pub delay: Option<(Duration, u32)>,

@@ -128,15 +128,21 @@ pub(crate) fn listener(entries: Vec<Entry>) -> Listener {
 
 /// A route that does what `action` says.
 pub(crate) fn route(name: &str, action: Action) -> Route {
-    Route {
-        name: name.into(),
-        place: "portcullis.toml:9".into(),
-        action,
-        changes: Default::default(),
-        captures: None,
-        rate_limit: None,
-        extras: None,
+    Route::new(
+        name.into(),
+        "portcullis.toml:9".into(),
+        Conduct::plain(action).into(),
+    )
+}
+
+/// A listener that does with the requests of each route what the route says.
+fn offering(mut listener: Listener, routes: &[Route]) -> Listener {
+    let mut entries = listener.router.entries().to_vec();
+    for entry in &mut entries {
+        entry.conduct = routes[entry.route.index()].conduct().clone();
     }
+    listener.router = Router::new(entries);
+    listener
 }
 
 /// A plan of one listener, these routes and one service `app` with one server.
@@ -158,7 +164,7 @@ pub(crate) fn plan(listener: Listener, routes: Vec<Route>) -> Plan {
             admin_socket: None,
             admin_http: None,
         },
-        listeners: [listener].into(),
+        listeners: [offering(listener, &routes)].into(),
         routes: routes.into(),
         services: [service()].into(),
         servers: [Server {
@@ -257,6 +263,7 @@ pub(crate) fn entry(index: usize, hosts: &[&str], path: &str) -> Entry {
         hosts,
         path,
         rule: Default::default(),
+        conduct: Conduct::plain(Action::Forward(ServiceId::new(0))).into(),
         timeouts: timeouts().into(),
         origins: [].into(),
     }

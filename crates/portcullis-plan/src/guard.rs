@@ -55,7 +55,7 @@ impl Touched {
     /// Every route and service of a plan, for what may be touched is not known before a change.
     #[must_use]
     pub fn all(plan: &Plan) -> Self {
-        let routes = plan.routes.iter().map(|route| route.name.to_string());
+        let routes = plan.routes.iter().map(|route| route.name().to_string());
         let services = plan.services.iter().map(|service| service.name.to_string());
         Self {
             routes: routes.collect(),

@@ -142,7 +142,7 @@ impl Live {
             routes: plan
                 .routes
                 .iter()
-                .map(|route| maker.route(&route.name))
+                .map(|route| maker.route(route.name()))
                 .collect(),
             unrouted: maker.route(&Arc::from("")),
             servers: servers.collect(),
@@ -181,7 +181,7 @@ impl Live {
             &self.listeners,
         );
         let old_routes = by_key(
-            old_plan.routes.iter().map(|route| &*route.name),
+            old_plan.routes.iter().map(|route| &**route.name()),
             &self.routes,
         );
         let old_services = by_key(
@@ -214,7 +214,7 @@ impl Live {
                 .routes
                 .iter()
                 .map(|route| {
-                    kept(&old_routes, &*route.name).unwrap_or_else(|| maker.route(&route.name))
+                    kept(&old_routes, &**route.name()).unwrap_or_else(|| maker.route(route.name()))
                 })
                 .collect(),
             unrouted: self.unrouted.clone(),

@@ -18,7 +18,7 @@ pub use listener::{
     Bind, ExchangeTimeouts, Http2, HttpLimits, Listener, ListenerTimeouts, RequestIdRule,
     ServerHeader,
 };
-pub use route::{Action, Changes, Extras, FixedResponse, PathRewrite, Route};
+pub use route::{Action, Conduct, Extras, FixedResponse, PathRewrite, Route};
 pub use service::{
     Address, Balance, HealthCheck, HealthKind, ProxyVersion, Server, ServerProtocols, Service,
     ServiceHttp2, ServiceTls, ServiceTlsSpans,

@@ -13,7 +13,7 @@ use portcullis_config::Variable;
 use crate::Facts;
 use crate::headers::{Part, Template};
 use crate::normalize;
-use crate::plan::Route;
+use crate::plan::Conduct;
 
 pub use query::QueryEdits;
 pub use substitution::Substitution;
@@ -61,13 +61,13 @@ impl RewriteRefusal {
 
 /// Whether [`prepare`] has anything to do for requests of this route.
 #[must_use]
-pub fn is_needed(route: &Route) -> bool {
-    route.target().is_some() || unsure_host(route).is_some()
+pub fn is_needed(conduct: &Conduct) -> bool {
+    conduct.target().is_some() || unsure_host(conduct).is_some()
 }
 
 /// The Host template whose value is not known before there is a request.
-fn unsure_host(route: &Route) -> Option<&Template> {
-    route
+fn unsure_host(conduct: &Conduct) -> Option<&Template> {
+    conduct
         .host
         .as_ref()
         .filter(|host| host.as_constant().is_none())
@@ -78,8 +78,12 @@ fn unsure_host(route: &Route) -> Option<&Template> {
 ///
 /// # Errors
 /// When the request's values would make a Host or a path that must not be sent.
-pub fn prepare(route: &Route, facts: &Facts<'_>, out: &mut Vec<u8>) -> Result<(), RewriteRefusal> {
-    if let Some(host) = unsure_host(route) {
+pub fn prepare(
+    conduct: &Conduct,
+    facts: &Facts<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), RewriteRefusal> {
+    if let Some(host) = unsure_host(conduct) {
         let begin = out.len();
         host.render_field_value(facts, None, out);
         let valid = normalize::is_authority(out.get(begin..).unwrap_or_default());
@@ -88,22 +92,22 @@ pub fn prepare(route: &Route, facts: &Facts<'_>, out: &mut Vec<u8>) -> Result<()
             return Err(RewriteRefusal::Host);
         }
     }
-    match route.target() {
+    match conduct.target() {
         // `OPTIONS *` and CONNECT have no path to change.
-        Some(rewrite) if facts.path.first() == Some(&b'/') => target(rewrite, route, facts, out),
+        Some(rewrite) if facts.path.first() == Some(&b'/') => target(rewrite, conduct, facts, out),
         _ => Ok(()),
     }
 }
 
 fn target(
     rewrite: &TargetRewrite,
-    route: &Route,
+    conduct: &Conduct,
     facts: &Facts<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), RewriteRefusal> {
     match &rewrite.path {
         Some(change) => path(change, facts, out)?,
-        None => route.path.write(facts.path, out),
+        None => conduct.path.write(facts.path, out),
     }
     match &rewrite.query {
         Some(edits) => edits.write(facts, out),

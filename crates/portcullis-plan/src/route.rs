@@ -37,11 +37,11 @@ use std::sync::Arc;
 
 use portcullis_config::{HostMatch, PathPattern};
 
-use crate::plan::ExchangeTimeouts;
+use crate::plan::{Conduct, ExchangeTimeouts};
 use crate::regexes::Regexes;
 use crate::{Facts, RouteId};
 use edges::Edges;
-use paths::Paths;
+use paths::{Paths, Root};
 use tree::Tree;
 
 pub use condition::{Condition, Test, ValueTest};
@@ -49,7 +49,7 @@ pub(crate) use parts::{cookies, parameters_named};
 pub use rule::Rule;
 
 /// One route as one listener offers it.
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 pub struct Entry {
     /// The route.
     pub route: RouteId,
@@ -61,6 +61,8 @@ pub struct Entry {
     pub path: Option<PathPattern>,
     /// Methods and other conditions.
     pub rule: Rule,
+    /// What it does with the requests that match; the same as the route's.
+    pub conduct: Arc<Conduct>,
     /// Deadlines of its exchanges, after inheritance; shared by routes that have the same.
     pub timeouts: Arc<ExchangeTimeouts>,
     /// Where each deadline is written: its key, and `file:line` or `default`. Shared by routes that have them all from the same places.
@@ -113,12 +115,22 @@ pub enum Verdict {
 /// The result of a search.
 #[derive(Clone, Copy, Debug)]
 pub enum Found<'r> {
-    /// This route, with these deadlines.
-    Route(RouteId, &'r ExchangeTimeouts),
+    /// This route, on these terms.
+    Route(RouteId, &'r Terms),
     /// Nothing matches, whatever the method.
     Nothing,
     /// Routes match but for the method; or the method is CONNECT or TRACE and no route allows it.
     OtherMethods,
+}
+
+/// What a route does with the requests of one listener, and how long that may take. Many routes have the same terms, which lie
+/// together and stay in the processor's caches.
+#[derive(Debug)]
+pub struct Terms {
+    /// What it does.
+    pub conduct: Arc<Conduct>,
+    /// Deadlines of its exchanges.
+    pub timeouts: ExchangeTimeouts,
 }
 
 /// The routes of one listener, ready to be searched.
@@ -127,25 +139,25 @@ pub struct Router {
     /// One for each priority in use, the highest first.
     tables: Box<[Table]>,
     entries: Box<[Entry]>,
-    timeouts: Box<[ExchangeTimeouts]>,
+    terms: Box<[Terms]>,
 }
 
 /// The routes of one priority.
 struct Table {
-    /// Exact host to the root of its paths.
-    exact: Edges,
-    /// Labels from the right, to the roots of wildcards.
-    wildcards: Tree<Wildcard>,
+    /// Exact hosts, a cache line for each.
+    exact: Edges<Root, 31>,
+    /// Labels from the right, to wildcards.
+    wildcards: Tree<Option<Root>>,
     regexes: Option<RegexHosts>,
-    /// Root of the paths of routes without hosts.
-    any: Option<u32>,
+    /// The paths of routes without hosts.
+    any: Option<Root>,
     paths: Paths,
 }
 
-/// The expressions of hosts, in the order of the files, and the roots of their paths.
+/// The expressions of hosts, in the order of the files, and the paths of each.
 struct RegexHosts {
     set: Arc<Regexes>,
-    roots: Box<[u32]>,
+    roots: Box<[Root]>,
 }
 
 /// The entries say all; the rest is made of them.
@@ -167,18 +179,13 @@ impl fmt::Debug for Router {
     }
 }
 
-/// Where a wildcard's paths begin.
-#[derive(Clone, Copy, Debug, Default)]
-struct Wildcard {
-    root: Option<u32>,
-}
-
 /// A route at one path.
 #[derive(Clone, Copy, Debug)]
 struct Candidate {
     route: RouteId,
+    /// Its entry; looked at only where there are conditions.
     entry: u32,
-    timeouts: u32,
+    terms: u32,
     /// No condition but host and path.
     unconditional: bool,
     /// It has no path of its own.
@@ -189,6 +196,12 @@ struct Candidate {
 
 /// The parent under which exact hosts are stored.
 const HOSTS: u32 = 0;
+
+/// The hash of an exact host, which is the seed of its paths too.
+#[inline]
+fn host_hash(host: &[u8]) -> u64 {
+    edges::hash(edges::seed(HOSTS), host)
+}
 
 /// No index into a flat array.
 const NONE: u32 = u32::MAX;
@@ -217,8 +230,8 @@ impl Router {
             }
         }
         match search.hit {
-            Some(hit) => match self.timeouts.get(hit.timeouts as usize) {
-                Some(timeouts) => Found::Route(hit.route, timeouts),
+            Some(hit) => match self.terms.get(hit.terms as usize) {
+                Some(terms) => Found::Route(hit.route, terms),
                 None => Found::Nothing,
             },
             None if search.other_methods || search.tunnels => Found::OtherMethods,
@@ -270,9 +283,7 @@ impl<W: Witness> Search<'_, '_, W> {
     #[inline]
     fn hosts(&mut self, table: &Table) -> bool {
         let host = self.facts.host.as_bytes();
-        if let Some(root) = table.exact.find(HOSTS, host)
-            && self.paths(table, root)
-        {
+        if !table.exact.is_empty() && self.exact(table, host) {
             return true;
         }
         if !table.wildcards.is_empty() && self.wildcards(table, host) {
@@ -283,7 +294,17 @@ impl<W: Witness> Search<'_, '_, W> {
         {
             return true;
         }
-        table.any.is_some_and(|root| self.paths(table, root))
+        let any = table.any.as_ref();
+        any.is_some_and(|root| self.paths(table, root, root.seed()))
+    }
+
+    #[inline]
+    fn exact(&mut self, table: &Table, host: &[u8]) -> bool {
+        let hash = host_hash(host);
+        table.exact.expect(hash); // both come at the same time
+        table.paths.expect(hash, self.facts.path);
+        let root = table.exact.find_hashed(hash, HOSTS, host);
+        root.is_some_and(|root| self.paths(table, &root, hash))
     }
 
     /// From the longest matching wildcard to the shortest. A wildcard wants at least one label more than it has.
@@ -292,8 +313,8 @@ impl<W: Witness> Search<'_, '_, W> {
         let (node, complete) = tree.descend(tree.root(), host.rsplit(|&byte| byte == b'.'));
         let mut next = if complete { tree.up(node) } else { Some(node) };
         while let Some(node) = next {
-            if let Some(root) = tree.value(node).root
-                && self.paths(table, root)
+            if let Some(root) = tree.value(node)
+                && self.paths(table, root, root.seed())
             {
                 return true;
             }
@@ -309,17 +330,17 @@ impl<W: Witness> Search<'_, '_, W> {
             && regexes.set.any(host, |number| {
                 roots
                     .get(number)
-                    .is_some_and(|&root| self.paths(table, root))
+                    .is_some_and(|root| self.paths(table, root, root.seed()))
             })
     }
 
     /// From the most specific path to the least. `true` ends the search.
     #[inline]
-    fn paths(&mut self, table: &Table, root: u32) -> bool {
+    fn paths(&mut self, table: &Table, root: &Root, seed: u64) -> bool {
         let path = self.facts.path;
         table
             .paths
-            .visit(root, path, |candidates| self.range(candidates))
+            .visit(root, seed, path, |candidates| self.range(candidates))
     }
 
     fn range(&mut self, candidates: &[Candidate]) -> bool {
@@ -350,6 +371,10 @@ impl<W: Witness> Search<'_, '_, W> {
     }
 
     fn conditions(&mut self, candidate: &Candidate) -> Verdict {
+        if candidate.unconditional {
+            self.other_methods = true; // CONNECT and TRACE, which want to be named
+            return Verdict::Method;
+        }
         let Some(entry) = self.router.entries.get(candidate.entry as usize) else {
             return Verdict::Outranked;
         };

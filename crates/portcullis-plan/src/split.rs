@@ -14,7 +14,7 @@ use crate::route::{Condition, parts};
 use crate::{Facts, RouteId, ServiceId};
 
 /// The services of a split, and what keeps a client with one.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Split {
     /// The services in written order.
     pub variants: Box<[Variant]>,
@@ -25,7 +25,7 @@ pub struct Split {
 }
 
 /// A service of a split.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// The service.
     pub service: ServiceId,

@@ -53,8 +53,8 @@ pub fn write_variable(
             push_text(facts.tls.and_then(|tls| tls.client_subject.as_deref()), out);
         }
         Variable::Listener => push_text(Some(&facts.listener.name), out),
-        Variable::Route => push_text(facts.route.map(|route| &*route.name), out),
-        Variable::RoutePlace => push_text(facts.route.map(|route| &*route.place), out),
+        Variable::Route => push_text(facts.route.map(|route| &**route.name()), out),
+        Variable::RoutePlace => push_text(facts.route.map(|route| &**route.place()), out),
         Variable::Service => push_text(facts.service.map(|service| &*service.name), out),
         Variable::Server => push_text(facts.server.map(|server| &*server.name), out),
         Variable::ServerAddress => push_text(facts.server.map(|server| &*server.address_text), out),

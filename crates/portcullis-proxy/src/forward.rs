@@ -104,7 +104,7 @@ pub(crate) fn refuses(request: &RequestPart, forward: &Forward<'_>) -> Option<Fa
         return Some(Failure::BODY_TOO_LARGE);
     }
     let is_upgrade = request.tunnel && request.head.method() != Method::Connect;
-    (is_upgrade && !allowed_upgrade(request, &forward.route.upgrade))
+    (is_upgrade && !allowed_upgrade(request, &forward.conduct.upgrade))
         .then_some(Failure::UPGRADE_REFUSED)
 }
 
@@ -247,7 +247,7 @@ impl Attempt<'_> {
             expect_continue: desk.request.expects_continue()
                 && !upload.is_received()
                 && !story.continued,
-            upgrade: allowed_upgrade(&desk.request, &self.forward.route.upgrade),
+            upgrade: allowed_upgrade(&desk.request, &self.forward.conduct.upgrade),
         };
         desk.to_server.clear();
         desk.response.head.clear();
@@ -259,7 +259,7 @@ impl Attempt<'_> {
             &desk.request,
             &facts,
             &outcome,
-            self.forward.route,
+            self.forward.conduct,
             &options,
         );
         options.upgrade

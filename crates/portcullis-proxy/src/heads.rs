@@ -3,7 +3,7 @@
 //! What may not pass (hop-by-hop fields, forged forwarding fields) is left out while copying; there is no map in between.
 
 use portcullis_http1::{BodyFraming, Field, Known, KnownSet, Method, Version, write};
-use portcullis_plan::plan::{Listener, MapBack, PathRewrite, Route, ServerHeader};
+use portcullis_plan::plan::{Conduct, Listener, MapBack, PathRewrite, ServerHeader};
 use portcullis_plan::{Facts, Fields as _, Outcome, forwarded, split};
 
 use crate::desk::{RequestPart, ResponsePart};
@@ -37,29 +37,29 @@ pub(crate) fn request(
     part: &RequestPart,
     facts: &Facts<'_>,
     outcome: &Outcome<'_>,
-    route: &Route,
+    conduct: &Conduct,
     options: &RequestOptions,
 ) {
     let listener = facts.listener;
     out.extend_from_slice(facts.method);
     out.push(b' ');
     if part.rewritten.is_empty() {
-        target(out, facts, &route.path);
+        target(out, facts, &conduct.path);
     } else {
         out.extend_from_slice(&part.rewritten);
     }
     out.extend_from_slice(b" HTTP/1.1\r\n");
 
     let mut drops = REQUEST_DROPS;
-    if route.host.is_some() || !part.head.has(Known::Host) {
+    if conduct.host.is_some() || !part.head.has(Known::Host) {
         drops = drops.with(Known::Host);
-        host(out, facts, outcome, route);
+        host(out, facts, outcome, conduct);
     }
     let id_name = listener
         .request_id
         .as_ref()
         .map(|rule| rule.header.as_bytes());
-    let edits = route.request_headers.begin(facts, None);
+    let edits = conduct.request_headers.begin(facts, None);
     write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
         let name = field.name.of(&part.bytes);
         id_name.is_some_and(|id| name.eq_ignore_ascii_case(id)) || edits.drops(name)
@@ -130,9 +130,9 @@ fn target(out: &mut Vec<u8>, facts: &Facts<'_>, rewrite: &PathRewrite) {
     }
 }
 
-fn host(out: &mut Vec<u8>, facts: &Facts<'_>, outcome: &Outcome<'_>, route: &Route) {
+fn host(out: &mut Vec<u8>, facts: &Facts<'_>, outcome: &Outcome<'_>, conduct: &Conduct) {
     out.extend_from_slice(b"host: ");
-    match &route.host {
+    match &conduct.host {
         Some(host) => host.render_field_value(facts, Some(outcome), out),
         None if !facts.authority.is_empty() => out.extend_from_slice(facts.authority),
         // HTTP/1.0 without Host: the server's own name is the best there is, and HTTP/1.1 demands one.

@@ -90,7 +90,8 @@ pub(crate) fn prepare<'p>(
     let framing = desk.request.framing;
     let too_large =
         matches!(framing, BodyFraming::Length(length) if length > rule.body_limit as u64);
-    let refused = if desk.request.tunnel || allowed_upgrade(&desk.request, &forward.route.upgrade) {
+    let refused = if desk.request.tunnel || allowed_upgrade(&desk.request, &forward.conduct.upgrade)
+    {
         Some(MirrorResult::Upgrade)
     } else if worker.counts.mirrors.get() >= rule.max_in_flight {
         Some(MirrorResult::Busy)
@@ -159,7 +160,7 @@ fn head<'p>(
         &desk.request,
         &facts,
         &outcome,
-        forward.route,
+        forward.conduct,
         &options,
     );
     head.truncate(head.len().saturating_sub(write::CRLF.len()));

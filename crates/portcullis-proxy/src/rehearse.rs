@@ -222,12 +222,19 @@ fn upstream_head(
 ) -> Vec<u8> {
     let options = RequestOptions {
         expect_continue: request.expects_continue(),
-        upgrade: allowed_upgrade(request, &forward.route.upgrade),
+        upgrade: allowed_upgrade(request, &forward.conduct.upgrade),
     };
     let mut head = Vec::new();
     let response = ResponsePart::default();
     let outcome = Story::default().outcome(scene, &response);
-    heads::request(&mut head, request, facts, &outcome, forward.route, &options);
+    heads::request(
+        &mut head,
+        request,
+        facts,
+        &outcome,
+        forward.conduct,
+        &options,
+    );
     head
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn render(plan: &Plan, live: &Live) -> String {
         let (action, target) = action(plan, route);
         push_line(
             &mut out,
-            [&word(&route.name), &word(&route.place), action, &target],
+            [&word(route.name()), &word(route.place()), action, &target],
             live,
         );
     }

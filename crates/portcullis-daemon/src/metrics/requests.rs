@@ -200,7 +200,7 @@ fn limits(plan: &Plan, live: &Live) -> Vec<Family> {
     let owners = owners.chain(
         plan.routes
             .iter()
-            .filter_map(|route| Some((("", &*route.name), route.rate_limit?))),
+            .filter_map(|route| Some((("", &**route.name()), route.rate_limit?))),
     );
     for ((listener, route), id) in owners {
         let Some(totals) = live.limit(id).map(portcullis_plan::limit::Table::totals) else {

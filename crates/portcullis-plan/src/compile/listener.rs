@@ -7,7 +7,7 @@ use portcullis_config as config;
 use super::{Compiler, count, size, timeouts};
 use crate::networks::Networks;
 use crate::normalize::{DuplicateSlashes, Encoded, Parameters, PathPolicy};
-use crate::plan::{Bind, Http2, HttpLimits, Listener, RequestIdRule, ServerHeader};
+use crate::plan::{Bind, Http2, HttpLimits, Listener, RequestIdRule, Route, ServerHeader};
 use crate::route::Router;
 
 /// Permissions of a Unix socket where none are written: owner and group may connect.
@@ -15,16 +15,16 @@ const UNIX_MODE: u32 = 0o660;
 
 impl Compiler<'_> {
     /// All listeners in the order of their names.
-    pub(super) fn listeners(&mut self) -> Box<[Listener]> {
+    pub(super) fn listeners(&mut self, routes: &[Route]) -> Box<[Listener]> {
         let mut listeners: Vec<_> = self.config.listeners.iter().collect();
         listeners.sort_by(|a, b| a.name.value.cmp(&b.name.value));
         listeners
             .into_iter()
-            .map(|listener| self.listener(listener))
+            .map(|listener| self.listener(listener, routes))
             .collect()
     }
 
-    fn listener(&mut self, written: &config::Val<config::Listener>) -> Listener {
+    fn listener(&mut self, written: &config::Val<config::Listener>, routes: &[Route]) -> Listener {
         let timeouts = self.config.listener_timeouts(written);
         let name = written.name.as_str();
         let (x_forwarded, forwarded) = forwarded_headers(written.forwarded_headers.value);
@@ -67,7 +67,7 @@ impl Compiler<'_> {
             rate_limit: limit.map(|limit| self.rate_limit(format!("listener {name}"), limit)),
             maintenance: self.maintenance(&written.maintenance).map(Box::new),
             split_timeouts: self.split_timeouts(written),
-            router: Router::new(self.entries(written)),
+            router: Router::new(self.entries(written, routes)),
             name: name.into(),
         }
     }

@@ -8,7 +8,7 @@ use portcullis_config::{PathPattern, Variable};
 
 use super::{Compiler, timeouts};
 use crate::headers::{Part, Template};
-use crate::plan::{Action, Captures, Changes, ExchangeTimeouts, FixedResponse, PathRewrite, Route};
+use crate::plan::{Action, Captures, Conduct, ExchangeTimeouts, FixedResponse, PathRewrite, Route};
 use crate::route::Entry;
 use crate::{RouteId, ServiceId};
 
@@ -30,37 +30,27 @@ impl Compiler<'_> {
     }
 
     /// The routes that a listener offers, in file order.
-    pub(super) fn entries(&mut self, listener: &config::Listener) -> Vec<Entry> {
+    pub(super) fn entries(&mut self, listener: &config::Listener, routes: &[Route]) -> Vec<Entry> {
         let config = self.config;
-        let routes = config
-            .routes
-            .iter()
-            .enumerate()
-            .filter(|(_, route)| is_offered(route, listener));
+        let routes = config.routes.iter().zip(routes).enumerate();
+        let offered = routes.filter(|(_, (written, _))| is_offered(written, listener));
         let mut shared = Shared::new();
-        routes
-            .map(|(index, route)| self.entry(RouteId::new(index), route, listener, &mut shared))
+        offered
+            .map(|(index, (written, route))| {
+                let (timeouts, origins) = self.deadlines(written, listener, &mut shared);
+                let hosts = written.hosts.as_ref().map_or(&[][..], |hosts| &hosts.value);
+                Entry {
+                    route: RouteId::new(index),
+                    priority: written.priority.value,
+                    hosts: hosts.iter().map(|host| host.value.clone()).collect(),
+                    path: written.path.as_ref().map(|path| path.value.clone()),
+                    rule: self.rule(written),
+                    conduct: Arc::clone(route.conduct()),
+                    timeouts,
+                    origins,
+                }
+            })
             .collect()
-    }
-
-    fn entry(
-        &mut self,
-        id: RouteId,
-        written: &config::Route,
-        listener: &config::Listener,
-        shared: &mut Shared,
-    ) -> Entry {
-        let (timeouts, origins) = self.deadlines(written, listener, shared);
-        let hosts = written.hosts.as_ref().map_or(&[][..], |hosts| &hosts.value);
-        Entry {
-            route: id,
-            priority: written.priority.value,
-            hosts: hosts.iter().map(|host| host.value.clone()).collect(),
-            path: written.path.as_ref().map(|path| path.value.clone()),
-            rule: self.rule(written),
-            timeouts,
-            origins,
-        }
     }
 
     /// The deadlines of a route on a listener. Those of routes without timeouts of their own are those of their service, found once.
@@ -95,7 +85,8 @@ impl Compiler<'_> {
         let rewrite = written.rewrite.as_ref();
         let name = written.name.as_str();
         let limit = written.rate_limit.as_ref();
-        let changes = Changes {
+        let conduct = Conduct {
+            action: self.action(&written.action),
             path: rewrite.map_or(PathRewrite::Keep, |rewrite| {
                 path_rewrite(rewrite, written.path.as_deref())
             }),
@@ -115,27 +106,23 @@ impl Compiler<'_> {
                 .body_limit
                 .as_ref()
                 .map(|limit| limit.value.map(|size| size.0)),
-        };
-        Route {
-            name: name.into(),
-            place: self.place(written.span),
-            action: self.action(&written.action),
-            changes: self.changes(changes),
             captures: written.path.as_ref().and_then(|path| Captures::of(path)),
             rate_limit: limit.map(|limit| self.rate_limit(format!("route {name}"), limit)),
             extras: self.extras(written).boxed(),
-        }
+        };
+        let place = self.place(written.span);
+        Route::new(name.into(), place, self.shared(conduct))
     }
 
-    /// The same changes as those of a route shortly before, where there is one: what many routes have is in the caches.
-    fn changes(&mut self, new: Changes) -> Arc<Changes> {
+    /// The same conduct as that of a route shortly before, where there is one: what many routes do is in the caches.
+    fn shared(&mut self, new: Conduct) -> Arc<Conduct> {
         const REMEMBERED: usize = 8;
-        if let Some(known) = self.changes.iter().find(|known| ***known == new) {
+        if let Some(known) = self.conducts.iter().find(|known| ***known == new) {
             return Arc::clone(known);
         }
         let new = Arc::new(new);
-        self.changes.truncate(REMEMBERED - 1);
-        self.changes.insert(0, Arc::clone(&new));
+        self.conducts.truncate(REMEMBERED - 1);
+        self.conducts.insert(0, Arc::clone(&new));
         new
     }
 

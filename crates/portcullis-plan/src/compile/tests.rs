@@ -49,7 +49,7 @@ fn objects_are_laid_out_by_name_and_place() {
         .collect();
     assert_eq!(names, [("api", "test.toml:4"), ("web", "test.toml:2")]);
     assert_eq!(
-        (&*plan.routes[0].name, &*plan.routes[0].place),
+        (&**plan.routes[0].name(), &**plan.routes[0].place()),
         ("app", "test.toml:7")
     );
     assert_eq!(plan.services[0].server_ids().len(), 2);

@@ -4,7 +4,7 @@
 use super::*;
 use crate::fixture::{self, entry};
 use crate::headers::{Part, Template};
-use crate::plan::{ClientAuth, Domains, Tls};
+use crate::plan::{ClientAuth, Domains, Route, Tls};
 use crate::{TlsFacts, TlsPolicyId};
 use portcullis_config::Variable;
 
@@ -13,10 +13,12 @@ fn forward() -> Action {
 }
 
 fn plan_of(action: Action) -> Plan {
-    fixture::plan(
-        fixture::listener(vec![entry(0, &[], "/app")]),
-        vec![fixture::route("app", action)],
-    )
+    plan_with(fixture::route("app", action))
+}
+
+fn plan_with(route: Route) -> Plan {
+    let listener = fixture::listener(vec![entry(0, &[], "/app")]);
+    fixture::plan(listener, vec![route])
 }
 
 fn ask<'p>(plan: &'p Plan, host: &str, path: &str) -> Decision<'p> {
@@ -42,16 +44,18 @@ fn refusal(decision: &Decision<'_>) -> Option<Refusal> {
 
 #[test]
 fn matching_request_is_forwarded_with_the_limits_that_hold() {
-    let mut plan = plan_of(forward());
-    let Decision::Forward(forward) = ask(&plan, "h", "/app/x") else {
+    let plan = plan_of(forward());
+    let Decision::Forward(allowed) = ask(&plan, "h", "/app/x") else {
         panic!("must be forwarded")
     };
     assert_eq!(
-        (forward.service, forward.body_limit),
+        (allowed.service, allowed.body_limit),
         (ServiceId::new(0), Some(1 << 30))
     );
-    assert_eq!(*forward.timeouts, fixture::timeouts());
-    plan.routes.first_mut().unwrap().body_limit = Some(None);
+    assert_eq!(*allowed.timeouts, fixture::timeouts());
+    let mut route = fixture::route("app", forward());
+    route.body_limit = Some(None);
+    let plan = plan_with(route);
     let Decision::Forward(forward) = ask(&plan, "h", "/app/x") else {
         panic!("must be forwarded")
     };

@@ -13,8 +13,8 @@ pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
     let mut changes = by_name(
         plans.old.routes.iter(),
         plans.new.routes.iter(),
-        |route| &route.name,
-        |route| format!("route `{}`", route.name),
+        |route| route.name(),
+        |route| format!("route `{}`", route.name()),
         |before, now| compare(plans, (&old, before), (&new, now)),
     );
     changes.extend(order(plans));
@@ -31,7 +31,7 @@ impl<'p> Offers<'p> {
             for entry in listener.router.entries() {
                 if let Some(route) = plan.route(entry.route) {
                     offers
-                        .entry(&route.name)
+                        .entry(route.name())
                         .or_default()
                         .push((listener, entry));
                 }
@@ -41,7 +41,7 @@ impl<'p> Offers<'p> {
     }
 
     fn get(&self, route: &Route) -> &[(&'p Listener, &'p Entry)] {
-        self.0.get(&*route.name).map_or(&[], Vec::as_slice)
+        self.0.get(&**route.name()).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -110,7 +110,7 @@ fn compare(
     } else {
         Effect::LimitReset
     };
-    changed(format!("route `{}`", new.name), keys, effect)
+    changed(format!("route `{}`", new.name()), keys, effect)
 }
 
 /// The key a condition is written under.
@@ -245,12 +245,12 @@ fn order(Plans { old, new }: Plans<'_>) -> Option<Change> {
         .routes
         .iter()
         .enumerate()
-        .map(|(index, route)| (&*route.name, RouteId::new(index)))
+        .map(|(index, route)| (&**route.name(), RouteId::new(index)))
         .collect();
     let stayed = new
         .routes
         .iter()
-        .filter_map(|route| positions.get(&*route.name));
+        .filter_map(|route| positions.get(&**route.name()));
     let kind = ChangeKind::Changed(vec!["their order"]);
     (!stayed.is_sorted()).then(|| Change {
         object: "routes".to_owned(),

@@ -58,8 +58,8 @@ pub(super) fn all(plan: &Plan, listener: ListenerId, facts: &Facts<'_>) -> Vec<C
     let judged = routes.map(|(index, route)| {
         let id = RouteId::new(index);
         Candidate {
-            route: route.name.to_string(),
-            place: route.place.to_string(),
+            route: route.name().to_string(),
+            place: route.place().to_string(),
             won: winner == Some(id),
             reason: judge.reason(id),
             condition_place: judge
@@ -149,7 +149,7 @@ impl Judge<'_> {
         let name = self
             .plan
             .route(winner.route)
-            .map_or("?", |route| &route.name);
+            .map_or("?", |route| route.name());
         let rule = precedence::lost_by(entry, winner, self.facts.host);
         format!("matches, but `{name}` comes first: {rule}")
     }

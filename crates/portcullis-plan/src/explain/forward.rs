@@ -7,7 +7,7 @@ use crate::headers::{EditCondition, EditGroup, HeaderEdits, Part, Template};
 use crate::health::HealthState;
 use crate::limit::LimitKey;
 use crate::live::AdminState;
-use crate::plan::{Listener, MapBack, PathChange, PathRewrite, Plan, QueryEdits, Route, Service};
+use crate::plan::{Conduct, Listener, MapBack, PathChange, PathRewrite, Plan, QueryEdits, Service};
 use crate::{LimitId, Live, ServerId};
 
 /// Where a forwarded request goes and how it is changed.
@@ -59,7 +59,7 @@ pub struct ServerState {
 impl Forwarding {
     pub(super) fn of(plan: &Plan, live: &Live, facts: &Facts<'_>, forward: &Forward<'_>) -> Self {
         let service = plan.service(forward.service);
-        let route = forward.route;
+        let conduct = forward.conduct;
         Self {
             service: service.map_or(String::new(), |service| service.name.to_string()),
             service_place: service.map_or(String::new(), |service| service.place.to_string()),
@@ -67,12 +67,12 @@ impl Forwarding {
             target: target(facts, forward),
             host: host(facts, forward),
             traffic: traffic::lines(plan, forward),
-            rewrites: rewrites(route),
-            request_edits: edits(&route.request_headers),
-            response_edits: edits(&route.response_headers),
+            rewrites: rewrites(conduct),
+            request_edits: edits(&conduct.request_headers),
+            response_edits: edits(&conduct.response_headers),
             sent: Vec::new(),
             body_limit: forward.body_limit,
-            limits: [facts.listener.rate_limit, route.rate_limit]
+            limits: [facts.listener.rate_limit, conduct.rate_limit]
                 .into_iter()
                 .flatten()
                 .map(|id| limit(plan, id))
@@ -123,22 +123,22 @@ fn target(facts: &Facts<'_>, forward: &Forward<'_>) -> String {
     let mut target = Vec::new();
     if forward.prepare(facts, &mut target).is_err() || target.is_empty() {
         target.clear();
-        forward.route.path.write(facts.path, &mut target);
+        forward.conduct.path.write(facts.path, &mut target);
         Part::Query.write(facts, None, &mut target);
     }
     String::from_utf8_lossy(&target).into_owned()
 }
 
 /// Each change of target and Host as it is written.
-fn rewrites(route: &Route) -> Vec<String> {
+fn rewrites(conduct: &Conduct) -> Vec<String> {
     let mut changes: Vec<String> = Vec::new();
-    if let PathRewrite::ReplacePrefix { length, with } = &route.path {
+    if let PathRewrite::ReplacePrefix { length, with } = &conduct.path {
         changes.push(match &**with {
             "" => format!("path: without its first {length} bytes"),
             with => format!("path: `{with}` instead of its first {length} bytes"),
         });
     }
-    let target = route.target();
+    let target = conduct.target();
     changes.extend(
         target
             .and_then(|target| target.path.as_ref())
@@ -150,9 +150,9 @@ fn rewrites(route: &Route) -> Vec<String> {
     let query = target.and_then(|target| target.query.as_ref());
     let words = query.map_or(Vec::new(), QueryEdits::words);
     changes.extend(words.iter().map(|words| format!("query: {words}")));
-    changes.extend(route.host.as_ref().map(|host| format!("host: {host}")));
-    changes.extend(route.map_back().map(map_back));
-    match route.key_place("rewrite") {
+    changes.extend(conduct.host.as_ref().map(|host| format!("host: {host}")));
+    changes.extend(conduct.map_back().map(map_back));
+    match conduct.key_place("rewrite") {
         Some(place) => changes
             .iter()
             .map(|change| format!("{change}  ({place})"))
@@ -181,7 +181,7 @@ fn map_back(rule: &MapBack) -> String {
 
 fn host(facts: &Facts<'_>, forward: &Forward<'_>) -> String {
     let mut host = Vec::new();
-    match &forward.route.host {
+    match &forward.conduct.host {
         Some(template) => template.render_field_value(facts, None, &mut host),
         None => host.extend_from_slice(facts.authority),
     }

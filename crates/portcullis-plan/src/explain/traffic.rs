@@ -8,16 +8,16 @@ use crate::split::{Chosen, Split, Sticky};
 
 /// Each line with the place of what it tells about.
 pub(super) fn lines(plan: &Plan, forward: &Forward<'_>) -> Vec<String> {
-    let route = forward.route;
+    let conduct = forward.conduct;
     let mut lines = Vec::new();
     let mut tell = |key: &str, line: String| {
-        let place = route.key_place(key).unwrap_or_default();
+        let place = conduct.key_place(key).unwrap_or_default();
         lines.push(format!("{line}  ({place})"));
     };
-    if let (Some(split), Some((at, why))) = (route.action.split(), forward.chosen) {
+    if let (Some(split), Some((at, why))) = (conduct.action.split(), forward.chosen) {
         tell("split", split_line(split, at, why));
     }
-    if let Some(mirror) = route.mirror() {
+    if let Some(mirror) = conduct.mirror() {
         let service = plan.service(mirror.service);
         let name = service.map_or("?", |service| &service.name);
         tell(
@@ -28,7 +28,7 @@ pub(super) fn lines(plan: &Plan, forward: &Forward<'_>) -> Vec<String> {
             ),
         );
     }
-    for line in route.fault().map(fault_lines).unwrap_or_default() {
+    for line in conduct.fault().map(fault_lines).unwrap_or_default() {
         tell("fault", line);
     }
     lines

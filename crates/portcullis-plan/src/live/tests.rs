@@ -400,7 +400,7 @@ fn a_reload_resets_what_changed_its_identity() {
 
     let mut new = plan();
     new.servers[0].address = Address::Tcp(([127, 0, 0, 1], 9001).into());
-    new.routes[0].name = "renamed".into();
+    new.routes[0] = fixture::route("renamed", new.routes[0].action.clone());
     new.limits[0] = limit(2);
     let next = live.carry_over(&old, &new, at(100));
     assert_ne!(next.servers[0].uid(), live.servers[0].uid());

@@ -29,8 +29,12 @@ pub(super) fn write(record: &Record<'_>, out: &mut Vec<u8>) {
 fn write_places(record: &Record<'_>, out: &mut Vec<u8>) {
     let (route, service, server) = (record.route, record.service, record.server);
     text(key!("listener"), Some(&record.facts.listener.name), out);
-    text(key!("route"), route.map(|route| &*route.name), out);
-    text(key!("route_place"), route.map(|route| &*route.place), out);
+    text(key!("route"), route.map(|route| &**route.name()), out);
+    text(
+        key!("route_place"),
+        route.map(|route| &**route.place()),
+        out,
+    );
     text(key!("service"), service.map(|service| &*service.name), out);
     text(key!("server"), server.map(|server| &*server.name), out);
     text(

@@ -12,29 +12,25 @@ use crate::rewrite::TargetRewrite;
 use crate::split::Split;
 use crate::{LimitId, ServiceId};
 
-/// What to do with the requests that match.
+/// One route: two pointers, since with many of them each request finds its own in no cache. What it is called is seldom read.
 #[derive(Debug)]
 pub struct Route {
-    /// Its identity.
-    pub name: Arc<str>,
-    /// `file:line` of its table.
-    pub place: Arc<str>,
-    /// Its answer or service.
-    pub action: Action,
-    /// What is changed on the way, one value for neighbours that change the same; read through the route itself.
-    pub changes: Arc<Changes>,
-    /// What `{path.NAME}` stands for, where its path captures anything.
-    pub captures: Option<Box<Captures>>,
-    /// Limit for the requests of this route.
-    pub rate_limit: Option<LimitId>,
-    /// What few routes have, kept apart so that a route stays small.
-    pub extras: Option<Box<Extras>>,
+    label: Box<Label>,
+    conduct: Arc<Conduct>,
 }
 
-/// What routes change and allow. Most routes of a configuration have the same, so they share it: with many routes a request
-/// then finds it in the processor's caches, and a route itself takes two cache lines.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Changes {
+#[derive(Debug)]
+struct Label {
+    name: Arc<str>,
+    place: Arc<str>,
+}
+
+/// What a route does with the requests that match. Most routes of a configuration do the same as others, and share it; it is read
+/// through the route itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conduct {
+    /// The answer or the service.
+    pub action: Action,
     /// What becomes of the path.
     pub path: PathRewrite,
     /// Host sent to the server instead of the client's.
@@ -47,24 +43,77 @@ pub struct Changes {
     pub upgrade: Box<[Box<str>]>,
     /// Bytes of a request body; the outer `None` takes the listener's.
     pub body_limit: Option<Option<u64>>,
+    /// What `{path.NAME}` stands for, where the path captures anything.
+    pub captures: Option<Box<Captures>>,
+    /// Limit for the requests of this route.
+    pub rate_limit: Option<LimitId>,
+    /// What few routes have.
+    pub extras: Option<Box<Extras>>,
 }
 
 impl std::ops::Deref for Route {
-    type Target = Changes;
+    type Target = Conduct;
 
-    fn deref(&self) -> &Changes {
-        &self.changes
+    fn deref(&self) -> &Conduct {
+        &self.conduct
     }
 }
 
-/// While a plan is made: a route that is changed alone gets changes of its own.
+/// For tests, before their plan is made: the route gets a conduct of its own.
+#[cfg(test)]
 impl std::ops::DerefMut for Route {
-    fn deref_mut(&mut self) -> &mut Changes {
-        Arc::make_mut(&mut self.changes)
+    fn deref_mut(&mut self) -> &mut Conduct {
+        Arc::make_mut(&mut self.conduct)
     }
 }
 
 impl Route {
+    /// A route of this name, written at this `file:line`.
+    #[must_use]
+    pub fn new(name: Arc<str>, place: Arc<str>, conduct: Arc<Conduct>) -> Self {
+        let label = Box::new(Label { name, place });
+        Self { label, conduct }
+    }
+
+    /// Its identity.
+    #[must_use]
+    pub fn name(&self) -> &Arc<str> {
+        &self.label.name
+    }
+
+    /// What it does, which other routes may do as well.
+    #[must_use]
+    pub fn conduct(&self) -> &Arc<Conduct> {
+        &self.conduct
+    }
+
+    /// `file:line` of its table.
+    #[must_use]
+    pub fn place(&self) -> &Arc<str> {
+        &self.label.place
+    }
+}
+
+impl Conduct {}
+
+impl Conduct {
+    /// `action`, and nothing changed on the way.
+    #[must_use]
+    pub fn plain(action: Action) -> Self {
+        Self {
+            action,
+            path: PathRewrite::Keep,
+            host: None,
+            request_headers: HeaderEdits::default(),
+            response_headers: HeaderEdits::default(),
+            upgrade: Box::default(),
+            body_limit: None,
+            captures: None,
+            rate_limit: None,
+            extras: None,
+        }
+    }
+
     /// Changes of path and query that need the request's values, if there are any.
     #[must_use]
     pub fn target(&self) -> Option<&TargetRewrite> {
@@ -107,7 +156,7 @@ impl Route {
 }
 
 /// What few routes have.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extras {
     /// Changes of path and query that need the request's values.
     pub target: Option<TargetRewrite>,
@@ -146,7 +195,7 @@ impl Extras {
 }
 
 /// A route's answer.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Pass to a server of this service.
     Forward(ServiceId),
@@ -175,7 +224,7 @@ impl Action {
 }
 
 /// A fixed answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FixedResponse {
     /// Its status.
     pub status: u16,

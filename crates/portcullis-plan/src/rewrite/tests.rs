@@ -4,6 +4,7 @@
 use super::*;
 use crate::ServiceId;
 use crate::fixture::{self, TestFields};
+use crate::plan::Route;
 use crate::plan::{Action, Extras, PathRewrite};
 
 fn template(text: &str) -> Template {

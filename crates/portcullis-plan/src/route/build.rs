@@ -6,23 +6,23 @@ use std::sync::Arc;
 
 use portcullis_config::{HostMatch, HostPattern, PathPattern, Regex};
 
-use super::edges::EdgesBuilder;
+use super::edges::{self, EdgesBuilder};
 use super::paths::PathsBuilder;
 use super::tree::TreeBuilder;
-use super::{Candidate, Entry, HOSTS, RegexHosts, Router, Table, Wildcard, id};
-use crate::plan::ExchangeTimeouts;
+use super::{Candidate, Entry, HOSTS, RegexHosts, Router, Table, Terms, host_hash, id};
+use crate::plan::{Conduct, ExchangeTimeouts};
 use crate::regexes::Regexes;
 
 /// The router over the entries of one listener, in file order.
 pub(super) fn router(entries: Vec<Entry>) -> Router {
-    let mut timeouts = TimeoutsBuilder::default();
+    let mut terms = TermsBuilder::default();
     let order = Order::of(&entries);
     let mut tables: BTreeMap<Reverse<i32>, TableBuilder> = BTreeMap::new();
     for (index, entry) in entries.iter().enumerate() {
         let candidate = Candidate {
             route: entry.route,
             entry: id(index),
-            timeouts: timeouts.number(&entry.timeouts),
+            terms: terms.number(entry),
             unconditional: entry.rule.is_unconditional(),
             any_path: entry.path.is_none(),
             last: false,
@@ -33,7 +33,7 @@ pub(super) fn router(entries: Vec<Entry>) -> Router {
     let tables = tables.into_values().map(|table| table.freeze(&entries));
     Router {
         tables: tables.collect(),
-        timeouts: timeouts.all.into(),
+        terms: terms.all.into(),
         entries: entries.into(),
     }
 }
@@ -80,28 +80,35 @@ impl<'e> Order<'e> {
     }
 }
 
-/// Few distinct sets of deadlines stand behind many routes.
+/// Few distinct terms stand behind many routes.
 #[derive(Default)]
-struct TimeoutsBuilder {
-    all: Vec<ExchangeTimeouts>,
-    index: HashMap<ExchangeTimeouts, u32>,
-    /// The last one asked about: neighbours mostly share theirs.
-    last: Option<(Arc<ExchangeTimeouts>, u32)>,
+struct TermsBuilder {
+    all: Vec<Terms>,
+    /// By conduct (routes that do the same share one) and deadlines.
+    index: HashMap<(*const Conduct, ExchangeTimeouts), u32>,
+    /// The last ones asked about: neighbours mostly share theirs.
+    last: Option<(Arc<Conduct>, Arc<ExchangeTimeouts>, u32)>,
 }
 
-impl TimeoutsBuilder {
-    fn number(&mut self, timeouts: &Arc<ExchangeTimeouts>) -> u32 {
-        if let Some((last, number)) = &self.last
-            && Arc::ptr_eq(last, timeouts)
+impl TermsBuilder {
+    fn number(&mut self, entry: &Entry) -> u32 {
+        let (conduct, timeouts) = (&entry.conduct, &entry.timeouts);
+        if let Some((last_conduct, last_timeouts, number)) = &self.last
+            && Arc::ptr_eq(last_conduct, conduct)
+            && Arc::ptr_eq(last_timeouts, timeouts)
         {
             return *number;
         }
         let fresh = id(self.all.len());
-        let number = *self.index.entry((**timeouts).clone()).or_insert(fresh);
+        let key = (Arc::as_ptr(conduct), (**timeouts).clone());
+        let number = *self.index.entry(key).or_insert(fresh);
         if number == fresh {
-            self.all.push((**timeouts).clone());
+            self.all.push(Terms {
+                conduct: Arc::clone(conduct),
+                timeouts: (**timeouts).clone(),
+            });
         }
-        self.last = Some((Arc::clone(timeouts), number));
+        self.last = Some((Arc::clone(conduct), Arc::clone(timeouts), number));
         number
     }
 }
@@ -110,7 +117,7 @@ impl TimeoutsBuilder {
 #[derive(Default)]
 struct TableBuilder {
     hosts: EdgesBuilder,
-    wildcards: TreeBuilder<Wildcard>,
+    wildcards: TreeBuilder<Option<u32>>,
     /// By the place of the expression: the expression, and the root of its paths.
     regexes: BTreeMap<usize, (Regex, u32)>,
     any: Option<u32>,
@@ -132,19 +139,17 @@ impl TableBuilder {
     fn host_root(&mut self, order: &Order<'_>, host: &HostMatch) -> u32 {
         match host {
             HostMatch::Name(HostPattern::Exact(name)) => {
+                let name = name.as_bytes();
                 self.hosts
-                    .entry(HOSTS, name.as_bytes(), || self.paths.root())
+                    .entry(HOSTS, name, || self.paths.root_with(host_hash(name)))
             }
             HostMatch::Name(HostPattern::Wildcard(suffix)) => {
                 let labels = suffix.as_bytes().rsplit(|&byte| byte == b'.');
                 let node = self.wildcards.first_root();
                 let node = labels.fold(node, |node, label| self.wildcards.child(node, label));
                 let paths = &mut self.paths;
-                *self
-                    .wildcards
-                    .value(node)
-                    .root
-                    .get_or_insert_with(|| paths.root())
+                let root = self.wildcards.value(node);
+                *root.get_or_insert_with(|| paths.root())
             }
             HostMatch::Regex(regex) => {
                 let paths = &mut self.paths;
@@ -185,26 +190,31 @@ impl TableBuilder {
                 .get(candidate.entry as usize)
                 .map(|entry| entry.rule.rank())
         };
-        let paths = self.paths.freeze(|list| {
+        let (paths, roots) = self.paths.freeze(|list| {
             if list.len() > 1 {
                 list.sort_by_cached_key(rank);
                 list.dedup_by_key(|candidate| candidate.entry);
             }
         });
+        let root_of = |number: u32| roots.get(number as usize).copied().unwrap_or_default();
         let set = Regexes::new(self.regexes.values().map(|(regex, _)| regex));
         let regexes = set
             .filter(|_| !self.regexes.is_empty())
             .map(|set| RegexHosts {
                 set: Arc::new(set),
-                roots: self.regexes.values().map(|(_, root)| *root).collect(),
+                roots: self
+                    .regexes
+                    .values()
+                    .map(|(_, root)| root_of(*root))
+                    .collect(),
             });
         Table {
-            exact: self.hosts.freeze(|root| root),
+            exact: self.hosts.freeze_with(edges::seed, root_of),
             wildcards: self
                 .wildcards
-                .freeze(|wildcard| wildcard, |wildcard| wildcard.root.is_some()),
+                .freeze(|root| root.map(root_of), Option::is_some),
             regexes,
-            any: self.any,
+            any: self.any.map(root_of),
             paths,
         }
     }

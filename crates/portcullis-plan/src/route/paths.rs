@@ -3,36 +3,103 @@
 //! A root knows at which depths it has prefixes, so a request asks only for those, from the longest on:
 //! most hosts have one or two. Everything lies in one map, so the cost does not grow with the number of paths. The expressions
 //! of one root are one automaton.
+//!
+//! With many hosts nothing of this is in the processor's caches, and each step of a search that waits for the one before costs
+//! as much as all else in it. So where a path lies follows from the texts of host and path alone, and with it lies the route: what
+//! is read of the host itself is only compared.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use portcullis_config::{PathTemplate, Regex};
 
-use super::edges::{Edges, EdgesBuilder};
+use super::edges::{self, Edges, EdgesBuilder, hash};
 use super::templates::{Templates, TemplatesBuilder};
 use super::{Candidate, NONE, id};
+use crate::RouteId;
 use crate::regexes::Regexes;
 
 /// The frozen paths.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    /// By twice the root for prefixes, one more for exact paths: where their candidates begin.
-    edges: Edges,
-    roots: Box<[Root]>,
+    /// By twice the root for prefixes, one more for exact paths.
+    edges: Edges<Place, 15>,
+    /// The depths of all roots together.
+    depths: u64,
     candidates: Box<[Candidate]>,
     specials: Box<[Special]>,
     templates: Templates,
 }
 
+/// The paths of one host.
 #[derive(Clone, Copy, Debug)]
-struct Root {
-    /// Bit `n`: there are prefixes of `n` segments; bit 63: of that many or more; bit 0: there are exact paths.
-    depths: u64,
-    /// Where the candidates for every path begin; `NONE` for none.
-    all: u32,
+pub(super) struct Root {
+    number: u32,
     /// Which of the specials has its templates and expressions; `NONE` for none.
     special: u32,
+    /// Bit `n`: there are prefixes of `n` segments; bit 63: of that many or more; bit 0: there are exact paths.
+    depths: u64,
+    /// What stands at every path.
+    all: Place,
+}
+
+impl Default for Root {
+    fn default() -> Self {
+        Self {
+            number: NONE,
+            special: NONE,
+            depths: 0,
+            all: Place::Nothing,
+        }
+    }
+}
+
+impl Root {
+    /// The seed of its paths where no other was given.
+    pub(super) fn seed(&self) -> u64 {
+        edges::seed(self.number)
+    }
+}
+
+/// The parent of the prefixes of a root.
+fn prefixed(root: u32) -> u32 {
+    root.wrapping_mul(2)
+}
+
+/// The parent of the exact paths of a root.
+fn exact(root: u32) -> u32 {
+    prefixed(root).wrapping_add(1)
+}
+
+/// What stands at a path.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Nothing.
+    Nothing,
+    /// One route without conditions.
+    Route {
+        route: RouteId,
+        terms: u16,
+        any_path: bool,
+    },
+    /// The candidates that begin here.
+    List(u32),
+}
+
+impl Place {
+    /// What stands where these candidates begin.
+    fn of(first: u32, candidates: &[Candidate]) -> Self {
+        let found = candidates.get(first as usize);
+        let alone = found.filter(|found| found.last && found.unconditional);
+        match alone.map(|found| (found, u16::try_from(found.terms))) {
+            Some((found, Ok(terms))) => Self::Route {
+                route: found.route,
+                terms,
+                any_path: found.any_path,
+            },
+            _ => Self::List(first),
+        }
+    }
 }
 
 /// The templates and expressions of one root; most have none.
@@ -48,29 +115,70 @@ struct Special {
 const EXACT: u64 = 1;
 
 impl Paths {
-    /// Gives `visit` the candidates for `path` under `root`, from the most specific path on, until it says `true`.
-    /// A path that begins with no slash (of CONNECT, an asterisk) has only the candidates for every path.
+    /// Brings to the processor's caches where the longest prefix of `path` is likely to lie, under a root with this seed.
+    #[inline]
+    pub(super) fn expect(&self, seed: u64, path: &[u8]) {
+        if self.depths & EXACT != 0 {
+            self.edges.expect(hash(seed, path));
+        }
+        if let Some(prefix) = prefixes(self.depths, path).next() {
+            self.edges.expect(hash(seed, prefix));
+        }
+    }
+
+    /// Gives `visit` the candidates for `path` under `root`, which has this seed, from the most specific path on, until it says
+    /// `true`. A path that begins with no slash (of CONNECT, an asterisk) has only the candidates for every path.
     #[inline]
     pub(super) fn visit(
         &self,
-        root: u32,
+        root: &Root,
+        seed: u64,
         path: &[u8],
         mut visit: impl FnMut(&[Candidate]) -> bool,
     ) -> bool {
-        let Some(found) = self.roots.get(root as usize) else {
-            return false;
-        };
-        if found.depths & EXACT != 0
-            && let Some(first) = self.edges.find(exact_key(root), path)
-            && visit(self.list(first))
-        {
+        let number = root.number;
+        if root.depths & EXACT != 0 && self.at(exact(number), seed, path, &mut visit) {
             return true;
         }
-        if found.special != NONE && self.special(found.special, path, &mut visit) {
+        if root.special != NONE && self.special(root.special, path, &mut visit) {
             return true;
         }
-        found.depths & !EXACT != 0 && self.prefixes(root, found.depths, path, &mut visit)
-            || found.all != NONE && visit(self.list(found.all))
+        prefixes(root.depths, path)
+            .any(|prefix| self.at(prefixed(number), seed, prefix, &mut visit))
+            || self.visit_place(root.all, &mut visit)
+    }
+
+    /// Visits what stands at `path` itself.
+    #[inline]
+    fn at(
+        &self,
+        parent: u32,
+        seed: u64,
+        path: &[u8],
+        visit: &mut impl FnMut(&[Candidate]) -> bool,
+    ) -> bool {
+        let place = self.edges.find_hashed(hash(seed, path), parent, path);
+        place.is_some_and(|place| self.visit_place(place, visit))
+    }
+
+    #[inline]
+    fn visit_place(&self, place: Place, visit: &mut impl FnMut(&[Candidate]) -> bool) -> bool {
+        match place {
+            Place::Nothing => false,
+            Place::Route {
+                route,
+                terms,
+                any_path,
+            } => visit(&[Candidate {
+                route,
+                entry: NONE,
+                terms: terms.into(),
+                unconditional: true,
+                any_path,
+                last: true,
+            }]),
+            Place::List(first) => visit(self.list(first)),
+        }
     }
 
     #[cold]
@@ -97,32 +205,6 @@ impl Paths {
         })
     }
 
-    fn prefixes(
-        &self,
-        root: u32,
-        depths: u64,
-        path: &[u8],
-        visit: &mut impl FnMut(&[Candidate]) -> bool,
-    ) -> bool {
-        let mut prefix = path;
-        let mut depth = depth(path);
-        while depth > 0 {
-            if depths & depth_bit(depth) != 0
-                && let Some(first) = self.edges.find(prefix_key(root), prefix)
-                && visit(self.list(first))
-            {
-                return true;
-            }
-            let end = prefix
-                .iter()
-                .rposition(|&byte| byte == b'/')
-                .unwrap_or_default();
-            prefix = prefix.get(..end).unwrap_or_default();
-            depth -= 1;
-        }
-        false
-    }
-
     /// The candidates from `first` to the one that is marked as the last.
     #[inline]
     fn list(&self, first: u32) -> &[Candidate] {
@@ -131,6 +213,25 @@ impl Paths {
         rest.get(..last.map_or(0, |last| last + 1))
             .unwrap_or_default()
     }
+}
+
+/// The prefixes of `path` that have one of these depths, whole segments each, from the longest to the shortest.
+#[inline]
+fn prefixes(depths: u64, path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut prefix = path;
+    let mut depth = if depths & !EXACT == 0 { 0 } else { depth(path) };
+    std::iter::from_fn(move || {
+        while depth > 0 {
+            let (found, of_depth) = (prefix, depth);
+            let end = prefix.iter().rposition(|&byte| byte == b'/');
+            prefix = prefix.get(..end.unwrap_or_default()).unwrap_or_default();
+            depth -= 1;
+            if depths & depth_bit(of_depth) != 0 {
+                return Some(found);
+            }
+        }
+        None
+    })
 }
 
 /// Segments of a path or prefix: its slashes.
@@ -142,19 +243,13 @@ fn depth_bit(depth: usize) -> u64 {
     1 << depth.min(63)
 }
 
-fn prefix_key(root: u32) -> u32 {
-    root.wrapping_mul(2)
-}
-
-fn exact_key(root: u32) -> u32 {
-    prefix_key(root).wrapping_add(1)
-}
-
 /// The paths while they grow.
 #[derive(Default)]
 pub(super) struct PathsBuilder {
     edges: EdgesBuilder,
     roots: Vec<Root>,
+    /// The seed of each root.
+    seeds: Vec<u64>,
     lists: Vec<Vec<Candidate>>,
     /// The list of each root for every path.
     all: HashMap<u32, usize>,
@@ -171,13 +266,18 @@ struct SpecialBuilder {
 }
 
 impl PathsBuilder {
-    /// A new root.
+    /// The number of a new root with the seed that follows from it.
     pub(super) fn root(&mut self) -> u32 {
+        self.root_with(edges::seed(id(self.roots.len())))
+    }
+
+    /// The number of a new root with this seed.
+    pub(super) fn root_with(&mut self, seed: u64) -> u32 {
         self.roots.push(Root {
-            depths: 0,
-            all: NONE,
-            special: NONE,
+            number: id(self.roots.len()),
+            ..Root::default()
         });
+        self.seeds.push(seed);
         id(self.roots.len() - 1)
     }
 
@@ -186,7 +286,7 @@ impl PathsBuilder {
         if let Some(root) = self.roots.get_mut(root as usize) {
             root.depths |= EXACT;
         }
-        self.push(exact_key(root), path, candidate);
+        self.push(exact(root), path, candidate);
     }
 
     /// Adds a candidate for a prefix without closing slash; the empty one is every path.
@@ -199,7 +299,7 @@ impl PathsBuilder {
         if let Some(root) = self.roots.get_mut(root as usize) {
             root.depths |= depth_bit(depth(prefix.as_bytes()));
         }
-        self.push(prefix_key(root), prefix, candidate);
+        self.push(prefixed(root), prefix, candidate);
     }
 
     /// Adds a candidate for the paths of a template.
@@ -252,8 +352,9 @@ impl PathsBuilder {
             .for_each(|list| list.push(candidate));
     }
 
-    /// The paths to search; `order` brings the candidates of one place into their order of precedence.
-    pub(super) fn freeze(mut self, order: impl Fn(&mut Vec<Candidate>)) -> Paths {
+    /// The paths to search, and the roots by their numbers; `order` brings the candidates of one place into their order of
+    /// precedence.
+    pub(super) fn freeze(mut self, order: impl Fn(&mut Vec<Candidate>)) -> (Paths, Vec<Root>) {
         let mut candidates = Vec::new();
         let mut begins = Vec::with_capacity(self.lists.len());
         for mut list in self.lists {
@@ -265,20 +366,25 @@ impl PathsBuilder {
             candidates.append(&mut list);
         }
         let begin = |list: u32| begins.get(list as usize).copied().unwrap_or(NONE);
+        let place = |list: u32| Place::of(begin(list), &candidates);
         for (index, root) in self.roots.iter_mut().enumerate() {
-            root.all = self
-                .all
-                .get(&id(index))
-                .map_or(NONE, |&list| begin(id(list)));
+            let all = self.all.get(&id(index));
+            root.all = all.map_or(Place::Nothing, |&list| place(id(list)));
         }
+        let seed = |parent: u32| {
+            let seed = self.seeds.get(parent as usize / 2);
+            seed.copied().unwrap_or_default()
+        };
+        let edges = self.edges.freeze_with(seed, place);
         let specials = freeze_specials(self.specials, &mut self.roots, begin);
-        Paths {
-            edges: self.edges.freeze(begin),
-            roots: self.roots.into(),
+        let paths = Paths {
+            edges,
+            depths: self.roots.iter().fold(0, |all, root| all | root.depths),
             candidates: candidates.into(),
             specials,
             templates: self.templates.freeze(begin),
-        }
+        };
+        (paths, self.roots)
     }
 }
 

@@ -141,7 +141,7 @@ impl TemplatesBuilder {
             node.rest = begin(node.rest);
         }
         Templates {
-            edges: self.edges.freeze(|child| child),
+            edges: self.edges.freeze(),
             nodes: self.nodes.into(),
         }
     }

@@ -422,27 +422,34 @@ fn other_methods_are_told_from_nothing() {
 }
 
 #[test]
-fn each_candidate_keeps_its_own_deadlines() {
+fn each_candidate_keeps_its_own_terms() {
     let slow = ExchangeTimeouts {
         connect: std::time::Duration::from_secs(9),
         ..crate::fixture::timeouts()
     };
+    let first = entry(0, &[], "/");
+    let conduct = &first.conduct;
     let listener = listener(vec![
-        entry(0, &[], "/"),
         Entry {
             timeouts: slow.clone().into(),
+            conduct: Arc::clone(conduct),
             ..entry(1, &[], "/slow")
         },
-        entry(2, &[], "/x"),
+        Entry {
+            conduct: Arc::clone(conduct),
+            ..entry(2, &[], "/x")
+        },
+        entry(3, &[], "/other"),
+        first,
     ]);
     let found = listener
         .router
         .find(&facts(&listener, "h", "/slow/x", &()), &mut ());
-    assert!(matches!(found, Found::Route(_, timeouts) if *timeouts == slow));
+    assert!(matches!(found, Found::Route(_, terms) if terms.timeouts == slow));
     assert_eq!(
-        listener.router.timeouts.len(),
-        2,
-        "equal deadlines are stored once"
+        listener.router.terms.len(),
+        3,
+        "equal terms are stored once"
     );
 }
 

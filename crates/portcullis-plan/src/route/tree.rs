@@ -171,7 +171,7 @@ impl<T: Default> TreeBuilder<T> {
             });
         }
         Tree {
-            edges: self.edges.freeze(|child| child),
+            edges: self.edges.freeze(),
             nodes: nodes.into(),
             nothing: U::default(),
         }

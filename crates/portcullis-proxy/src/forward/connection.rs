@@ -153,7 +153,7 @@ impl Attempt<'_> {
         let introduction = Introduction::of(self.service, client, request);
         // Every server that knows WebSockets knows them over HTTP/1.1; few know them over HTTP/2.
         let tunnel = self.service.protocols.has_http2()
-            && allowed_upgrade(request, &self.forward.route.upgrade);
+            && allowed_upgrade(request, &self.forward.conduct.upgrade);
         Ok(Wanted {
             tls,
             introduction,
