@@ -5,6 +5,7 @@
 //! locks on the way of a request, except for the nanoseconds of a rate limit.
 
 mod append;
+mod at_hand;
 mod average;
 pub mod counter;
 mod histogram;
@@ -21,6 +22,8 @@ mod upstream;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+
+use at_hand::AtHand;
 
 pub use average::{PhaseTime, Rate};
 pub use counter::Occupancy;
@@ -48,6 +51,8 @@ pub struct Live {
     pub listeners: Box<[Arc<ListenerLive>]>,
     /// Of each route.
     pub routes: Box<[RouteLive]>,
+    /// The workers' way to the routes.
+    at_hand: AtHand,
     /// Of requests that no route took.
     pub unrouted: RouteLive,
     /// Of each service.
@@ -144,6 +149,7 @@ impl Live {
                 .iter()
                 .map(|route| maker.route(route.name()))
                 .collect(),
+            at_hand: AtHand::new(workers, plan.routes.len()),
             unrouted: maker.route(&Arc::from("")),
             servers: servers.collect(),
             mirrors: services.iter().map(|_| Arc::default()).collect(),
@@ -217,6 +223,7 @@ impl Live {
                     kept(&old_routes, &**route.name()).unwrap_or_else(|| maker.route(route.name()))
                 })
                 .collect(),
+            at_hand: AtHand::new(self.workers, new_plan.routes.len()),
             unrouted: self.unrouted.clone(),
             servers: self.carry_servers(old_plan, &maker, &services),
             mirrors: new_plan

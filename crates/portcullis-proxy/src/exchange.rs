@@ -135,6 +135,8 @@ async fn serve(
             reply(worker, client, desk, scene, story, &decided, keep_alive).await
         }
         Decision::Forward(forward) => {
+            let (plan, live) = (&snapshot.plan, &snapshot.live);
+            live.expect(plan, worker.id(), forward.route_id);
             scene.route = Some(forward.route_id);
             scene.service = Some(forward.service);
             scene.timeouts = forward.timeouts;

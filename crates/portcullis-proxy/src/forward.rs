@@ -179,6 +179,8 @@ impl Attempt<'_> {
         };
         let _in_use = InUse::of(&upstream, self.server, self.worker.id());
         let upgrade = self.write_head(client, desk, story, &upload, now);
+        let live = &self.scene.snapshot.live;
+        live.fetch(self.worker.id(), self.forward.route_id);
         if let ServerIo::Http2(lease) = &mut upstream.io {
             let opened = self.open(lease, desk, &mut upload, upgrade).await;
             if let Err(failure) = opened {

@@ -46,8 +46,7 @@ impl Histogram {
     /// Counts one duration given in nanoseconds.
     #[inline]
     pub fn observe_nanos(&self, nanos: u64) {
-        let bucket = BOUND_NANOS.partition_point(|bound| *bound < nanos);
-        if let Some(counter) = self.buckets.get(bucket) {
+        if let Some(counter) = self.buckets.get(bucket(nanos)) {
             counter.add(1);
         }
         self.sum_nanos.add(nanos);
@@ -55,11 +54,45 @@ impl Histogram {
 
     /// Adds what was counted to `totals`.
     pub fn add_to(&self, totals: &mut HistogramTotals) {
-        for (sum, counter) in totals.buckets.iter_mut().zip(&self.buckets) {
-            *sum += counter.total();
-        }
-        totals.sum_nanos = totals.sum_nanos.wrapping_add(self.sum_nanos.total());
+        totals.add(self.buckets.iter(), &self.sum_nanos);
     }
+}
+
+/// Two histograms that are added to together, like buckets side by side: what two fast durations change is one piece.
+#[derive(Debug, Default)]
+#[repr(C)]
+pub(super) struct Twins {
+    sums: [Counter; 2],
+    buckets: [[Counter; 2]; BOUNDS.len() + 1],
+}
+
+impl Twins {
+    /// Counts one duration, given in nanoseconds, in histogram `N`.
+    #[inline]
+    pub(super) fn observe_nanos<const N: usize>(&self, nanos: u64) {
+        const { assert!(N < 2) };
+        if let Some(pair) = self.buckets.get(bucket(nanos)) {
+            pair[N].add(1);
+        }
+        self.sums[N].add(nanos);
+    }
+
+    /// Adds what was counted in histogram `N` to `totals`.
+    pub(super) fn add_to<const N: usize>(&self, totals: &mut HistogramTotals) {
+        const { assert!(N < 2) };
+        totals.add(self.buckets.iter().map(|pair| &pair[N]), &self.sums[N]);
+    }
+
+    /// The buckets of both, the fastest first.
+    pub(super) fn buckets(&self) -> &[[Counter; 2]] {
+        &self.buckets
+    }
+}
+
+/// The bucket that a duration in nanoseconds belongs to.
+#[inline]
+fn bucket(nanos: u64) -> usize {
+    BOUND_NANOS.partition_point(|bound| *bound < nanos)
 }
 
 /// A histogram as readers get it.
@@ -72,6 +105,13 @@ pub struct HistogramTotals {
 }
 
 impl HistogramTotals {
+    fn add<'c>(&mut self, buckets: impl Iterator<Item = &'c Counter>, sum_nanos: &Counter) {
+        for (sum, counter) in self.buckets.iter_mut().zip(buckets) {
+            *sum += counter.total();
+        }
+        self.sum_nanos = self.sum_nanos.wrapping_add(sum_nanos.total());
+    }
+
     /// How many durations were counted.
     #[must_use]
     pub fn count(&self) -> u64 {

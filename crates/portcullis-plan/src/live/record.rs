@@ -1,10 +1,13 @@
 //! The one place that turns a finished exchange into counters. It costs some tens of stores, and allocates only
 //! when a status, reason or combination of labels is seen for the first time.
 
+use prefetch_index::prefetch_index;
+
 use super::Live;
+use super::route::Observed;
 use crate::facts::Facts;
 use crate::outcome::{Outcome, Timings};
-use crate::{Moment, Plan, WorkerId};
+use crate::{Moment, Plan, RouteId, WorkerId};
 
 /// Classes of status: none or odd, then 1xx to 5xx.
 pub const CLASSES: usize = 6;
@@ -55,6 +58,20 @@ impl Measured {
 }
 
 impl Live {
+    /// To be called when the route of a request is known: with thousands of them the numbers that [`Live::record`] changes in the
+    /// end are far from the processor, and so is the route itself; they come while it does other things. It changes nothing.
+    #[inline]
+    pub fn expect(&self, plan: &Plan, worker: WorkerId, route: RouteId) {
+        prefetch_index(&plan.routes, route.index());
+        self.at_hand.expect(worker, route);
+    }
+
+    /// The second step after [`Live::expect`], to be called a little later: what the first brought says where the numbers are.
+    #[inline]
+    pub fn fetch(&self, worker: WorkerId, route: RouteId) {
+        self.at_hand.fetch(worker, route);
+    }
+
     /// Counts a finished exchange. To be called once for each, by the worker that carried it.
     ///
     /// `plan` is the one this `Live` was made for.
@@ -63,11 +80,14 @@ impl Live {
         let service = outcome.service.and_then(|id| self.service(id));
         if let Some(listener) = self.listener(facts.listener_id) {
             listener.record(worker, outcome);
-            let route = outcome
+            let observed = Observed::new(facts.method, listener, service, outcome, &measured);
+            match outcome
                 .route
-                .and_then(|id| self.route(id))
-                .unwrap_or(&self.unrouted);
-            route.record(worker, listener, service, facts.method, outcome, &measured);
+                .zip(outcome.route.and_then(|id| self.route(id)))
+            {
+                Some((id, route)) => self.at_hand.record(worker, id, route, &observed),
+                None => self.unrouted.record(worker, &observed),
+            }
         }
         let Some(service) = service else { return };
         let alternatives = outcome

@@ -1,11 +1,14 @@
 //! What was observed of the requests that one route took, by listener and service.
 
+use std::slice;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use prefetch_index::prefetch_index;
+
 use super::append::Append;
-use super::counter::{Counter, Shards};
-use super::histogram::{Histogram, HistogramTotals};
+use super::counter::Counter;
+use super::histogram::{Histogram, HistogramTotals, Twins};
 use super::listener::ListenerLive;
 use super::record::{CLASSES, Measured, status_class};
 use super::service::ServiceLive;
@@ -36,21 +39,23 @@ fn label_at(index: u8) -> &'static str {
 
 /// What was observed of the requests of one route. A clone is the same numbers.
 ///
-/// With thousands of routes each request finds the numbers of its route in no cache, so they are laid out to be
-/// reached over few pointers and to be changed in few cache lines: what the first and most frequent kind of request
-/// counts lies together at the front.
+/// Readers come this way; workers find their own shards over [`AtHand`](super::at_hand::AtHand).
 #[derive(Clone, Debug)]
 pub struct RouteLive {
-    shards: Shards<Shard>,
     name: Arc<str>,
+    /// One for each worker, made when it first needs it; then one for threads that are no worker.
+    shards: Arc<[OnceLock<Arc<Shard>>]>,
 }
 
+/// One worker's numbers of a route. With thousands of routes they are in no cache when a request ends, so what the first and most
+/// frequent kind of request counts lies together in two cache lines at the front.
+///
 /// Series are few: a route is reached by a few listeners and has one service.
 #[derive(Debug)]
-#[repr(C)]
-struct Shard {
+#[repr(C, align(64))]
+pub(super) struct Shard {
     first: Series,
-    more: Append<SeriesKey, Box<Series>, 1>,
+    more: OnceLock<Box<Append<SeriesKey, Box<Series>, 1>>>,
     unlisted: Counter,
 }
 
@@ -66,16 +71,19 @@ struct Series {
     first: (AnswerKey, Counter),
     bytes_in: Counter,
     bytes_out: Counter,
-    // Up to the fastest bucket of this one it is a cache line; the sum and the fastest of the next share another.
-    ttfb: Histogram,
+    /// To the head of the server's response, and the whole of successes.
+    times: Twins,
+    more: OnceLock<Box<Append<AnswerKey, Counter, 8>>>,
     unlisted: Counter,
-    success: Histogram,
-    more: Append<AnswerKey, Counter, 8>,
     /// Durations by class, without the successes.
-    duration: [OnceLock<Box<Histogram>>; CLASSES],
+    duration: OnceLock<Box<[Histogram; CLASSES]>>,
     listener: Arc<str>,
     service: Option<Arc<str>>,
 }
+
+/// Which of the [`Twins`] is the time to the first byte, and which the time of successes.
+const TTFB: usize = 0;
+const SUCCESSES: usize = 1;
 
 /// The class of 2xx.
 const SUCCESS: usize = 2;
@@ -105,7 +113,7 @@ impl RouteLive {
     pub(super) fn new(name: &Arc<str>, workers: usize) -> Self {
         Self {
             name: Arc::clone(name),
-            shards: Shards::new(workers),
+            shards: (0..=workers).map(|_| OnceLock::new()).collect(),
         }
     }
 
@@ -115,23 +123,17 @@ impl RouteLive {
         &self.name
     }
 
-    #[inline]
-    pub(super) fn record(
-        &self,
-        worker: WorkerId,
-        listener: &ListenerLive,
-        service: Option<&ServiceLive>,
-        method: &[u8],
-        outcome: &Outcome<'_>,
-        measured: &Measured,
-    ) {
-        let key = (listener.uid(), service.map_or(0, ServiceLive::uid));
-        let answer = (method_index(method), outcome.status);
-        let series = || Series::new(key, answer, listener, service);
-        let shard = self.shards.of_or(worker, || Shard::new(series()));
-        match shard.series(key, series) {
-            Some(series) => series.record(answer, outcome, measured),
-            None => shard.unlisted.add(1),
+    /// The shard of this worker, made for this observation the first time.
+    pub(super) fn shard(&self, worker: WorkerId, observed: &Observed<'_>) -> Option<&Arc<Shard>> {
+        let others = self.shards.len() - 1; // `new` makes at least one
+        let cell = self.shards.get(worker.index().min(others));
+        cell.map(|cell| cell.get_or_init(|| Arc::new(Shard::new(observed))))
+    }
+
+    /// Counts a request where nobody has the shards at hand.
+    pub(super) fn record(&self, worker: WorkerId, observed: &Observed<'_>) {
+        if let Some(shard) = self.shard(worker, observed) {
+            shard.record(observed);
         }
     }
 
@@ -139,7 +141,7 @@ impl RouteLive {
     #[must_use]
     pub fn totals(&self) -> Vec<RouteTotals> {
         let mut all: Vec<(SeriesKey, RouteTotals)> = Vec::new();
-        for series in self.shards.iter().flat_map(Shard::iter) {
+        for series in self.shards().flat_map(Shard::iter) {
             match all.iter_mut().find(|(known, _)| *known == series.key) {
                 Some((_, totals)) => series.add_to(totals),
                 None => {
@@ -155,53 +157,94 @@ impl RouteLive {
     /// Requests that are in no total because the route had too many listeners and services over time.
     #[must_use]
     pub fn unlisted(&self) -> u64 {
-        self.shards.iter().map(|shard| shard.unlisted.total()).sum()
+        self.shards().map(|shard| shard.unlisted.total()).sum()
+    }
+
+    fn shards(&self) -> impl Iterator<Item = &Shard> {
+        let made = self.shards.iter().filter_map(OnceLock::get);
+        made.map(Arc::as_ref)
+    }
+}
+
+/// One finished request as its route counts it.
+pub(super) struct Observed<'a> {
+    key: SeriesKey,
+    answer: AnswerKey,
+    listener: &'a ListenerLive,
+    service: Option<&'a ServiceLive>,
+    outcome: &'a Outcome<'a>,
+    measured: &'a Measured,
+}
+
+impl<'a> Observed<'a> {
+    #[inline]
+    pub(super) fn new(
+        method: &[u8],
+        listener: &'a ListenerLive,
+        service: Option<&'a ServiceLive>,
+        outcome: &'a Outcome<'a>,
+        measured: &'a Measured,
+    ) -> Self {
+        Self {
+            key: (listener.uid(), service.map_or(0, ServiceLive::uid)),
+            answer: (method_index(method), outcome.status),
+            listener,
+            service,
+            outcome,
+            measured,
+        }
     }
 }
 
 impl Shard {
-    fn new(first: Series) -> Self {
+    fn new(observed: &Observed<'_>) -> Self {
         Self {
-            first,
-            more: Append::default(),
+            first: Series::new(observed),
+            more: OnceLock::new(),
             unlisted: Counter::default(),
         }
     }
 
-    /// The series of this key, made by `make` the first time; `None` when there are too many.
+    /// Brings to the processor's caches what the first series counts of most requests.
     #[inline]
-    fn series(&self, key: SeriesKey, make: impl Fn() -> Series) -> Option<&Series> {
-        if self.first.key == key {
-            return Some(&self.first);
+    pub(super) fn fetch(&self) {
+        prefetch_index(slice::from_ref(&self.first.key), 0);
+        prefetch_index(self.first.times.buckets(), 0);
+    }
+
+    #[inline]
+    pub(super) fn record(&self, observed: &Observed<'_>) {
+        if self.first.key == observed.key {
+            return self.first.record(observed);
         }
-        self.more.entry(key, || Box::new(make())).map(Box::as_ref)
+        let more = self.more.get_or_init(Box::default);
+        match more.entry(observed.key, || Box::new(Series::new(observed))) {
+            Some(series) => series.record(observed),
+            None => self.unlisted.add(1),
+        }
     }
 
     fn iter(&self) -> impl Iterator<Item = &Series> {
-        let more = self.more.iter().map(|(_, series)| series.as_ref());
+        let more = self.more.get().into_iter().flat_map(|more| more.iter());
+        let more = more.map(|(_, series)| series.as_ref());
         std::iter::once(&self.first).chain(more)
     }
 }
 
 impl Series {
-    fn new(
-        key: SeriesKey,
-        first: AnswerKey,
-        listener: &ListenerLive,
-        service: Option<&ServiceLive>,
-    ) -> Self {
+    fn new(observed: &Observed<'_>) -> Self {
+        let service = observed.service.map(ServiceLive::name);
         Self {
-            key,
-            first: (first, Counter::default()),
+            key: observed.key,
+            first: (observed.answer, Counter::default()),
             bytes_in: Counter::default(),
             bytes_out: Counter::default(),
-            ttfb: Histogram::default(),
+            times: Twins::default(),
+            more: OnceLock::new(),
             unlisted: Counter::default(),
-            success: Histogram::default(),
-            more: Append::default(),
-            duration: std::array::from_fn(|_| OnceLock::new()),
-            listener: Arc::clone(listener.name()),
-            service: service.map(|service| Arc::clone(service.name())),
+            duration: OnceLock::new(),
+            listener: Arc::clone(observed.listener.name()),
+            service: service.map(Arc::clone),
         }
     }
 
@@ -214,19 +257,20 @@ impl Series {
     }
 
     #[inline]
-    fn record(&self, answer: AnswerKey, outcome: &Outcome<'_>, measured: &Measured) {
-        match self.answers(answer) {
+    fn record(&self, observed: &Observed<'_>) {
+        let (outcome, measured) = (observed.outcome, observed.measured);
+        match self.answers(observed.answer) {
             Some(counter) => counter.add(1),
             None => self.unlisted.add(1),
         }
         self.bytes_in.add(outcome.bytes_in);
         self.bytes_out.add(outcome.bytes_out);
         match status_class(outcome.status) {
-            SUCCESS => self.success.observe_nanos(measured.duration),
+            SUCCESS => self.times.observe_nanos::<SUCCESSES>(measured.duration),
             class => self.observe_other(class, measured.duration),
         }
         if let Some(ttfb) = measured.ttfb {
-            self.ttfb.observe_nanos(ttfb);
+            self.times.observe_nanos::<TTFB>(ttfb);
         }
     }
 
@@ -235,31 +279,38 @@ impl Series {
         if self.first.0 == key {
             return Some(&self.first.1);
         }
-        self.more.entry(key, Counter::default)
+        self.more
+            .get_or_init(Box::default)
+            .entry(key, Counter::default)
     }
 
     fn observe_other(&self, class: usize, nanos: u64) {
-        if let Some(cell) = self.duration.get(class) {
-            cell.get_or_init(Box::default).observe_nanos(nanos);
+        let classes = self.duration.get_or_init(Box::default);
+        if let Some(histogram) = classes.get(class) {
+            histogram.observe_nanos(nanos);
         }
     }
 
     fn add_to(&self, totals: &mut RouteTotals) {
-        for ((method, status), counter) in std::iter::once(&self.first).chain(self.more.iter()) {
+        let more = self.more.get().into_iter().flat_map(|more| more.iter());
+        for ((method, status), counter) in std::iter::once(&self.first).chain(more) {
             let label = (label_at(*method), *status);
             match totals.answers.iter_mut().find(|(known, _)| *known == label) {
                 Some((_, sum)) => *sum += counter.total(),
                 None => totals.answers.push((label, counter.total())),
             }
         }
-        for (class, (sum, cell)) in totals.duration.iter_mut().zip(&self.duration).enumerate() {
-            if class == SUCCESS {
-                self.success.add_to(sum);
-            } else if let Some(histogram) = cell.get() {
-                histogram.add_to(sum);
-            }
+        for (sum, histogram) in totals.duration.iter_mut().zip(
+            self.duration
+                .get()
+                .into_iter()
+                .flat_map(|classes| classes.iter()),
+        ) {
+            histogram.add_to(sum);
         }
-        self.ttfb.add_to(&mut totals.ttfb);
+        self.times
+            .add_to::<SUCCESSES>(&mut totals.duration[SUCCESS]);
+        self.times.add_to::<TTFB>(&mut totals.ttfb);
         totals.unlisted += self.unlisted.total();
         totals.bytes_in += self.bytes_in.total();
         totals.bytes_out += self.bytes_out.total();

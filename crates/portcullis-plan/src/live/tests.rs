@@ -391,6 +391,41 @@ fn a_reload_keeps_what_kept_its_name() {
     );
 }
 
+/// Each route keeps its own numbers, whichever plan a request was decided by, though its number is another in each.
+#[test]
+fn many_routes_are_counted_apart_across_a_reload() {
+    let routes = |names: &mut dyn Iterator<Item = usize>| {
+        let action = || Action::Forward(ServiceId::new(0));
+        names
+            .map(|name| fixture::route(&name.to_string(), action()))
+            .collect::<Vec<_>>()
+    };
+    let old = fixture::plan(fixture::listener(Vec::new()), routes(&mut (0..300)));
+    let new = fixture::plan(fixture::listener(Vec::new()), routes(&mut (0..300).rev()));
+    let live = Live::new(&old, 2);
+    let next = live.carry_over(&old, &new, at(100));
+    for index in 0..300 {
+        let worker = WorkerId::new(index % 3);
+        let of = |route| Outcome {
+            route: Some(RouteId::new(route)),
+            bytes_in: index as u64,
+            ..outcome()
+        };
+        for (plan, live, route) in [(&old, &live, index), (&new, &next, 299 - index)] {
+            live.expect(plan, worker, RouteId::new(route));
+            live.fetch(worker, RouteId::new(route));
+            record(plan, live, worker.index(), &of(route));
+        }
+    }
+    for (index, route) in next.routes.iter().enumerate() {
+        let [totals] = route.totals().try_into().unwrap();
+        let name: u64 = route.name().parse().unwrap();
+        assert_eq!((name, totals.bytes_in), (299 - index as u64, 2 * name));
+        assert_eq!(totals.answers, [(("GET", 200), 2)]);
+        assert_eq!(totals.duration[2].count() + totals.ttfb.count(), 4);
+    }
+}
+
 #[test]
 fn a_reload_resets_what_changed_its_identity() {
     let old = plan();
