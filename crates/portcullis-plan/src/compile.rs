@@ -54,8 +54,8 @@ struct Compiler<'c> {
     services: Vec<&'c portcullis_config::Val<portcullis_config::Service>>,
     service_ids: HashMap<&'c str, ServiceId>,
     origins: timeouts::Origins,
-    /// The last few distinct ones of routes.
-    conducts: Vec<Arc<crate::plan::Conduct>>,
+    /// The last few distinct ones of the routes to each service, and of those to none or several.
+    conducts: HashMap<Option<ServiceId>, Vec<Arc<crate::plan::Conduct>>>,
     /// The conditions with names, as far as they were needed.
     conditions: HashMap<String, Arc<[crate::route::Condition]>>,
 }
@@ -76,7 +76,7 @@ impl<'c> Compiler<'c> {
             diagnostics: Vec::new(),
             limits: Vec::new(),
             origins: timeouts::Origins::default(),
-            conducts: Vec::new(),
+            conducts: HashMap::new(),
             conditions: HashMap::new(),
         }
     }

@@ -301,8 +301,11 @@ impl<W: Witness> Search<'_, '_, W> {
     #[inline]
     fn exact(&mut self, table: &Table, host: &[u8]) -> bool {
         let hash = host_hash(host);
-        table.exact.expect(hash); // both come at the same time
-        table.paths.expect(hash, self.facts.path);
+        if table.paths.are_far() {
+            // Host and path come at the same time.
+            table.exact.expect(hash);
+            table.paths.expect(hash, self.facts.path);
+        }
         let root = table.exact.find_hashed(hash, HOSTS, host);
         root.is_some_and(|root| self.paths(table, &root, hash))
     }

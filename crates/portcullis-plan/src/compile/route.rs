@@ -114,15 +114,20 @@ impl Compiler<'_> {
         Route::new(name.into(), place, self.shared(conduct))
     }
 
-    /// The same conduct as that of a route shortly before, where there is one: what many routes do is in the caches.
+    /// The same conduct as that of a route to the same service before, where there is one: what many routes do is in the caches.
     fn shared(&mut self, new: Conduct) -> Arc<Conduct> {
         const REMEMBERED: usize = 8;
-        if let Some(known) = self.conducts.iter().find(|known| ***known == new) {
-            return Arc::clone(known);
+        let service = match new.action {
+            Action::Forward(service) => Some(service),
+            _ => None,
+        };
+        let known = self.conducts.entry(service).or_default();
+        if let Some(same) = known.iter().find(|known| ***known == new) {
+            return Arc::clone(same);
         }
         let new = Arc::new(new);
-        self.conducts.truncate(REMEMBERED - 1);
-        self.conducts.insert(0, Arc::clone(&new));
+        known.truncate(REMEMBERED - 1);
+        known.insert(0, Arc::clone(&new));
         new
     }
 

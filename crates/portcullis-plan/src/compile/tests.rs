@@ -39,6 +39,33 @@ servers = ["127.0.0.1:3000", { name = "u", address = "unix:/run/app.sock", weigh
 timeouts = { response_header = "9s" }
 "#;
 
+/// However many services take turns.
+#[test]
+fn routes_that_do_the_same_share_what_they_do() {
+    let mut text = "[listener.web]\nbind = \":80\"\n".to_owned();
+    for service in 0..20 {
+        text += &format!("[service.s{service}]\nservers = [\"127.0.0.1:1\"]\n");
+    }
+    for route in 0..60 {
+        let edit = match route {
+            40 => "rewrite = { strip_prefix = true }\n",
+            _ => "",
+        };
+        let service = route % 20;
+        text += &format!(
+            "[[route]]\nname = \"r{route}\"\npath = \"/{route}\"\nservice = \"s{service}\"\n{edit}"
+        );
+    }
+    let plan = plan(&text);
+    let same = |a: usize, b: usize| {
+        let (a, b) = (plan.routes[a].conduct(), plan.routes[b].conduct());
+        Arc::ptr_eq(a, b)
+    };
+    assert!((0..20).all(|route| same(route, route + 20)));
+    assert!((1..20).all(|route| same(route, route + 40) && !same(route, route - 1)));
+    assert!(!same(0, 40), "one strips its prefix");
+}
+
 #[test]
 fn objects_are_laid_out_by_name_and_place() {
     let plan = plan(SMALL);

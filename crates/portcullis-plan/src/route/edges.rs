@@ -47,6 +47,12 @@ impl<V, const INLINE: usize> Default for Edges<V, INLINE> {
 }
 
 impl<V: Copy, const INLINE: usize> Edges<V, INLINE> {
+    /// How much memory look-ups are spread over.
+    #[inline]
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.slots)
+    }
+
     /// Whether there is no key.
     pub(super) fn is_empty(&self) -> bool {
         self.slots.is_empty()

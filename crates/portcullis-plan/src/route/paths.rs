@@ -115,6 +115,12 @@ struct Special {
 const EXACT: u64 = 1;
 
 impl Paths {
+    /// Whether there are so many that they are not all in the processor's nearer caches.
+    #[inline]
+    pub(super) fn are_far(&self) -> bool {
+        self.edges.bytes() > 128 * 1024
+    }
+
     /// Brings to the processor's caches where the longest prefix of `path` is likely to lie, under a root with this seed.
     #[inline]
     pub(super) fn expect(&self, seed: u64, path: &[u8]) {
