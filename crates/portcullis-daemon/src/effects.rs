@@ -1,7 +1,7 @@
 //! What a configuration would do if it took the place of another: the changes, what they cost, and whether they are to be
 //! looked at twice. Told before anything happens, by `portcullis plan`.
 
-use portcullis_plan::diff::{Change, ChangeKind, Effect, Reset, diff, resets, summary};
+use portcullis_plan::diff::{Change, ChangeKind, Effect, Object, Reset, diff, resets, summary};
 use portcullis_plan::live::Live;
 use portcullis_plan::plan::Plan;
 use serde_json::{Value, json};
@@ -221,28 +221,25 @@ impl Told {
 
 /// What is open now at what goes away.
 fn cost(change: &Change, old: &Plan, live: &Live) -> Option<String> {
-    if change.kind == ChangeKind::Added {
+    if change.kind != ChangeKind::Removed && change.effect != Effect::StateReset {
         return None;
     }
-    let name = change.object.split('`').nth(1)?;
-    let is_going = change.kind == ChangeKind::Removed || change.effect == Effect::StateReset;
-    match change.noun() {
-        "listener" if is_going => {
-            let found = old.listeners.iter().position(|one| *one.name == *name)?;
+    match &change.object {
+        Object::Listener(name) => {
+            let found = old.listeners.iter().position(|one| one.name == *name)?;
             let open = live.listeners.get(found)?.connections().open();
             Some(format!("{} drained", counted(open as usize, "connection")))
         }
-        "service" if is_going => {
-            let found = old.services.iter().position(|one| *one.name == *name)?;
+        Object::Service(name) => {
+            let found = old.services.iter().position(|one| one.name == *name)?;
             let open = live.services.get(found)?.in_flight().open();
             Some(in_progress(open))
         }
-        "server" if is_going => {
-            let (service, server) = name.split_once('/')?;
-            let service = old.services.iter().find(|one| *one.name == *service)?;
+        Object::Server { service, name, .. } => {
+            let service = old.services.iter().find(|one| one.name == *service)?;
             let id = service
                 .server_ids()
-                .find(|id| old.server(*id).is_some_and(|one| *one.name == *server))?;
+                .find(|id| old.server(*id).is_some_and(|one| one.name == *name))?;
             Some(in_progress(live.server(id)?.in_flight().open()))
         }
         _ => None,

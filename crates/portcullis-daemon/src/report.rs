@@ -145,7 +145,7 @@ pub(crate) fn change_json(change: &Change) -> Value {
         ChangeKind::Added | ChangeKind::Removed => &[],
     };
     json!({
-        "object": change.object,
+        "object": change.object.to_string(),
         "kind": change.verb(),
         "keys": keys,
         "effect": change.effect.word(),
@@ -251,13 +251,13 @@ pub(crate) fn counted(count: usize, noun: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use portcullis_plan::diff::Effect;
+    use portcullis_plan::diff::{Effect, Object};
 
     use super::*;
 
     fn reloaded() -> Reloaded {
-        let change = |object: &str, kind| Change {
-            object: object.to_owned(),
+        let change = |object, kind| Change {
+            object,
             kind,
             effect: Effect::Kept,
         };
@@ -266,8 +266,15 @@ mod tests {
             to: 8,
             took: Duration::from_millis(12),
             changes: vec![
-                change("route `a`", ChangeKind::Changed(vec!["path"])),
-                change("server `app/s2` (127.0.0.1:1)", ChangeKind::Added),
+                change(Object::Route("a".into()), ChangeKind::Changed(vec!["path"])),
+                change(
+                    Object::Server {
+                        service: "app".into(),
+                        name: "s2".into(),
+                        address: Some("127.0.0.1:1".into()),
+                    },
+                    ChangeKind::Added,
+                ),
             ],
             resets: vec![Reset {
                 noun: "limiter",

@@ -5,6 +5,7 @@
 
 mod danger;
 mod listener;
+mod object;
 mod reset;
 mod route;
 mod service;
@@ -17,14 +18,15 @@ use crate::LimitId;
 use crate::limit::RateLimit;
 use crate::plan::Plan;
 
+pub use object::Object;
 pub use reset::{Reset, resets};
 pub use summary::summary;
 
 /// One object that a new plan adds, removes or changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What and which: `` route `api` ``.
-    pub object: String,
+    /// What and which.
+    pub object: Object,
     /// What becomes of it.
     pub kind: ChangeKind,
     /// What it means for what has been observed, or for the process.
@@ -155,10 +157,9 @@ fn process(Plans { old, new }: Plans<'_>) -> Vec<Change> {
         ("global.user", a.user == b.user),
         ("global.group", a.group == b.group),
     ]);
-    let process = || "process".to_owned();
     let changes = [
-        changed(process(), fixed, Effect::NeedsRestart),
-        changed(process(), keys, Effect::Kept),
+        changed(Object::Process, fixed, Effect::NeedsRestart),
+        changed(Object::Process, keys, Effect::Kept),
     ];
     changes.into_iter().flatten().collect()
 }
@@ -171,7 +172,7 @@ fn differing(keys: &[(&'static str, bool)]) -> Vec<&'static str> {
         .collect()
 }
 
-fn changed(object: String, keys: Vec<&'static str>, effect: Effect) -> Option<Change> {
+fn changed(object: Object, keys: Vec<&'static str>, effect: Effect) -> Option<Change> {
     if keys.is_empty() {
         return None;
     }
@@ -188,7 +189,7 @@ fn by_name<'p, T: 'p>(
     old: impl Iterator<Item = &'p T>,
     new: impl Iterator<Item = &'p T>,
     name: impl Fn(&'p T) -> &'p str,
-    object: impl Fn(&'p T) -> String,
+    object: impl Fn(&'p T) -> Object,
     compare: impl Fn(&'p T, &'p T) -> Option<Change>,
 ) -> Vec<Change> {
     let old: Vec<&T> = old.collect();

@@ -8,7 +8,7 @@ mod tally;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::diff::Change;
+use crate::diff::{Change, Object};
 use crate::plan::Plan;
 
 pub use tally::{Tallies, Tally};
@@ -64,20 +64,21 @@ impl Touched {
         }
     }
 
-    /// What these changes touch. What is no route, service or server touches everything.
+    /// What these changes touch. What belongs to no route or service touches everything.
     #[must_use]
     pub fn by(changes: &[Change]) -> Self {
         let mut touched = Self::default();
         for change in changes {
-            let name = change.object.split('`').nth(1).unwrap_or_default();
-            match change.noun() {
-                "route" => touched.routes.insert(name.to_owned()),
-                "service" => touched.services.insert(name.to_owned()),
-                "server" => {
-                    let service = name.split('/').next().unwrap_or_default();
-                    touched.services.insert(service.to_owned())
-                }
-                _ => std::mem::replace(&mut touched.everything, true),
+            match &change.object {
+                Object::Route(name) => touched.routes.insert(name.to_string()),
+                Object::Service(name)
+                | Object::Server { service: name, .. }
+                | Object::Trust(name) => touched.services.insert(name.to_string()),
+                Object::Process
+                | Object::Listener(_)
+                | Object::Routes
+                | Object::Certificate { .. }
+                | Object::ClientRules(_) => std::mem::replace(&mut touched.everything, true),
             };
         }
         touched

@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use portcullis_config::{Diagnostic, Level, Loader};
+use portcullis_plan::diff::Object;
 use portcullis_plan::domains::AuthMark;
 use portcullis_plan::plan::{Certificate, Listener, Plan, Tls};
 use rustls::crypto::CryptoProvider;
@@ -252,8 +253,8 @@ impl Store {
             .collect()
     }
 
-    /// What differs from the other store by the content of files, in words: each object once.
-    pub(crate) fn changes_from(&self, other: &Self) -> Vec<String> {
+    /// What differs from the other store by the content of files: each object once.
+    pub(crate) fn changes_from(&self, other: &Self) -> Vec<Object> {
         let mut objects = Vec::new();
         for (name, tls) in &self.listeners {
             let Some(old) = other.listener(name) else {
@@ -263,21 +264,17 @@ impl Store {
                 let before = old.certificates.iter().find(|old| old.file == new.file);
                 before.is_some_and(|old| old.digest != new.digest)
             });
-            objects.extend(renewed.map(|new| {
-                let until = new.until();
-                format!(
-                    "certificate `{}` of listener `{name}` (until {until})",
-                    new.file
-                )
+            objects.extend(renewed.map(|new| Object::Certificate {
+                file: new.file.to_string().into(),
+                listener: Arc::clone(name),
+                until: new.until().to_string().into(),
             }));
             if !tls.same_rules(old) && tls.policies.len() == old.policies.len() {
-                objects.push(format!(
-                    "rules about client certificates of listener `{name}`"
-                ));
+                objects.push(Object::ClientRules(Arc::clone(name)));
             }
         }
         let services = self.upstream.changed_from(&other.upstream).into_iter();
-        objects.extend(services.map(|name| format!("trust of service `{name}`")));
+        objects.extend(services.map(Object::Trust));
         objects
     }
 }

@@ -186,7 +186,7 @@ fn a_renewed_certificate_is_noticed_and_the_same_one_is_not() {
     assert!(!renewed.same_as(&first));
     let changes = renewed.changes_from(&first);
     assert!(
-        matches!(&changes[..], [one] if one.contains("of listener `web` (until ")),
+        matches!(&changes[..], [one] if one.to_string().contains("of listener `web` (until ")),
         "{changes:?}"
     );
     assert!(

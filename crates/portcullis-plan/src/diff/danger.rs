@@ -1,6 +1,6 @@
 //! Which changes an operator should look at twice: those that send clients away or forget what was observed.
 
-use super::{Change, ChangeKind, Effect};
+use super::{Change, ChangeKind, Effect, Object};
 
 impl Change {
     /// Why it should be looked at twice; `None` where nothing in progress and nothing observed is lost.
@@ -12,11 +12,11 @@ impl Change {
             Effect::LimitReset => return Some("its limiter forgets its clients"),
             Effect::Kept | Effect::Fresh | Effect::Dropped => {}
         }
-        match (&self.kind, self.noun()) {
-            (ChangeKind::Removed, "listener") => Some("its clients are sent away"),
-            (ChangeKind::Removed, "route") => Some("its requests go elsewhere"),
-            (ChangeKind::Removed, "service") => Some("its servers are left"),
-            (ChangeKind::Changed(keys), "listener") => keys
+        match (&self.kind, &self.object) {
+            (ChangeKind::Removed, Object::Listener(_)) => Some("its clients are sent away"),
+            (ChangeKind::Removed, Object::Route(_)) => Some("its requests go elsewhere"),
+            (ChangeKind::Removed, Object::Service(_)) => Some("its servers are left"),
+            (ChangeKind::Changed(keys), Object::Listener(_)) => keys
                 .iter()
                 .any(|key| matches!(*key, "bind" | "tls" | "protocols" | "proxy_protocol"))
                 .then_some("clients reach it in another way"),
@@ -31,30 +31,28 @@ mod tests {
 
     #[test]
     fn what_sends_clients_away_is_dangerous_and_an_addition_is_not() {
-        let change = |object: &str, kind, effect| Change {
-            object: object.to_owned(),
+        let change = |object: &Object, kind, effect| Change {
+            object: object.clone(),
             kind,
             effect,
         };
-        let removed = change("listener `a`", ChangeKind::Removed, Effect::Dropped);
+        let listener = Object::Listener("a".into());
+        let server = Object::Server {
+            service: "a".into(),
+            name: "b".into(),
+            address: None,
+        };
+        let removed = change(&listener, ChangeKind::Removed, Effect::Dropped);
         assert!(removed.danger().is_some());
         let moved = ChangeKind::Changed(vec!["backlog", "bind"]);
-        assert!(
-            change("listener `a`", moved, Effect::Kept)
-                .danger()
-                .is_some()
-        );
+        assert!(change(&listener, moved, Effect::Kept).danger().is_some());
         let tuned = ChangeKind::Changed(vec!["backlog"]);
-        assert!(
-            change("listener `a`", tuned, Effect::Kept)
-                .danger()
-                .is_none()
-        );
-        let added = change("route `a`", ChangeKind::Added, Effect::Fresh);
+        assert!(change(&listener, tuned, Effect::Kept).danger().is_none());
+        let added = change(&Object::Route("a".into()), ChangeKind::Added, Effect::Fresh);
         assert!(added.danger().is_none());
         let address = ChangeKind::Changed(vec!["address"]);
         assert!(
-            change("server `a/b`", address, Effect::StateReset)
+            change(&server, address, Effect::StateReset)
                 .danger()
                 .is_some()
         );

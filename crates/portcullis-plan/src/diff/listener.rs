@@ -1,6 +1,8 @@
 //! What changes about listeners.
 
-use super::{Change, Effect, Plans, by_name, changed, differing};
+use std::sync::Arc;
+
+use super::{Change, Effect, Object, Plans, by_name, changed, differing};
 use crate::plan::{Certificate, ClientAuth, Listener, Tls};
 
 pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
@@ -8,7 +10,7 @@ pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
         plans.old.listeners.iter(),
         plans.new.listeners.iter(),
         |listener| &listener.name,
-        |listener| format!("listener `{}`", listener.name),
+        |listener| Object::Listener(Arc::clone(&listener.name)),
         |old, new| compare(plans, old, new),
     )
 }
@@ -57,7 +59,7 @@ fn compare(plans: Plans<'_>, old: &Listener, new: &Listener) -> Option<Change> {
     } else {
         Effect::LimitReset
     };
-    changed(format!("listener `{}`", new.name), keys, effect)
+    changed(Object::Listener(Arc::clone(&new.name)), keys, effect)
 }
 
 fn same_tls(old: Option<&Tls>, new: Option<&Tls>) -> bool {

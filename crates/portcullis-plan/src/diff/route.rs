@@ -1,8 +1,9 @@
 //! What changes about routes. One change of a listener's or the default deadlines is told there, not at every route.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{Change, ChangeKind, Effect, Plans, by_name, changed, differing};
+use super::{Change, ChangeKind, Effect, Object, Plans, by_name, changed, differing};
 use crate::RouteId;
 use crate::plan::{Action, ExchangeTimeouts, Listener, Maintenance, Mirror, Plan, Route, Split};
 use crate::route::{Entry, Test};
@@ -14,7 +15,7 @@ pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
         plans.old.routes.iter(),
         plans.new.routes.iter(),
         |route| route.name(),
-        |route| format!("route `{}`", route.name()),
+        |route| Object::Route(Arc::clone(route.name())),
         |before, now| compare(plans, (&old, before), (&new, now)),
     );
     changes.extend(order(plans));
@@ -110,7 +111,7 @@ fn compare(
     } else {
         Effect::LimitReset
     };
-    changed(format!("route `{}`", new.name()), keys, effect)
+    changed(Object::Route(Arc::clone(new.name())), keys, effect)
 }
 
 /// The key a condition is written under.
@@ -252,8 +253,8 @@ fn order(Plans { old, new }: Plans<'_>) -> Option<Change> {
         .iter()
         .filter_map(|route| positions.get(&**route.name()));
     let kind = ChangeKind::Changed(vec!["their order"]);
-    (!stayed.is_sorted()).then(|| Change {
-        object: "routes".to_owned(),
+    (!stayed.is_sorted()).then_some(Change {
+        object: Object::Routes,
         kind,
         effect: Effect::Kept,
     })

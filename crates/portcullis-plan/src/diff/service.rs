@@ -1,8 +1,9 @@
 //! What changes about services and their servers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{Change, Effect, Plans, by_name, changed, differing};
+use super::{Change, Effect, Object, Plans, by_name, changed, differing};
 use crate::plan::{Plan, Server, Service};
 
 pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
@@ -10,7 +11,7 @@ pub(super) fn changes(plans: Plans<'_>) -> Vec<Change> {
         plans.old.services.iter(),
         plans.new.services.iter(),
         |service| &service.name,
-        |service| format!("service `{}`", service.name),
+        |service| Object::Service(Arc::clone(&service.name)),
         compare,
     );
     let before: HashMap<&str, &Service> = plans
@@ -55,7 +56,7 @@ fn compare(old: &Service, new: &Service) -> Option<Change> {
         ("timeouts", old.upstream_idle == new.upstream_idle),
         ("resolve", old.resolve == new.resolve),
     ]);
-    changed(format!("service `{}`", new.name), keys, Effect::Kept)
+    changed(Object::Service(Arc::clone(&new.name)), keys, Effect::Kept)
 }
 
 /// The servers of a service that stays.
@@ -64,18 +65,21 @@ fn servers(plans: Plans<'_>, before: &Service, service: &Service) -> Vec<Change>
         servers_of(plans.old, before),
         servers_of(plans.new, service),
         |server| &server.name,
-        |server| {
-            format!(
-                "server `{}/{}` ({})",
-                service.name, server.name, server.address_text
-            )
-        },
+        |server| object(service, server, Some(server.address_text.as_ref().into())),
         |old, new| server(service, old, new),
     )
 }
 
 fn servers_of<'p>(plan: &'p Plan, service: &Service) -> impl Iterator<Item = &'p Server> + use<'p> {
     service.server_ids().filter_map(|id| plan.server(id))
+}
+
+fn object(service: &Service, server: &Server, address: Option<Box<str>>) -> Object {
+    Object::Server {
+        service: Arc::clone(&service.name),
+        name: Arc::clone(&server.name),
+        address,
+    }
 }
 
 fn server(service: &Service, old: &Server, new: &Server) -> Option<Change> {
@@ -86,9 +90,5 @@ fn server(service: &Service, old: &Server, new: &Server) -> Option<Change> {
     } else {
         Effect::Kept
     };
-    changed(
-        format!("server `{}/{}`", service.name, new.name),
-        keys,
-        effect,
-    )
+    changed(object(service, new, None), keys, effect)
 }

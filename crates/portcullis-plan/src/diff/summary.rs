@@ -2,19 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Change, ChangeKind};
+use super::{Change, ChangeKind, Object};
 
 impl Change {
-    /// What kind of object it is about, in the singular: `route`, `server`, `listener`.
-    #[must_use]
-    pub fn noun(&self) -> &str {
-        match self.object.split(' ').next().unwrap_or_default() {
-            "process" => "process setting",
-            "routes" => "order of routes",
-            noun => noun,
-        }
-    }
-
     /// What becomes of it, in one word.
     #[must_use]
     pub const fn verb(&self) -> &'static str {
@@ -26,16 +16,18 @@ impl Change {
     }
 }
 
-/// `2 routes changed, 1 server added`; `no change` for none.
+/// `2 routes changed, 1 service added`; `no change` for none.
 #[must_use]
 pub fn summary(changes: &[Change]) -> String {
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for change in changes {
         let many = match &change.kind {
-            ChangeKind::Changed(keys) if change.noun() == "process setting" => keys.len(),
+            ChangeKind::Changed(keys) if change.object == Object::Process => keys.len(),
             _ => 1,
         };
-        *counts.entry((change.noun(), change.verb())).or_default() += many;
+        *counts
+            .entry((change.object.noun(), change.verb()))
+            .or_default() += many;
     }
     if counts.is_empty() {
         return "no change".to_owned();
@@ -54,20 +46,26 @@ mod tests {
 
     #[test]
     fn changes_are_counted_by_object_and_kind() {
-        let change = |object: &str, kind| Change {
-            object: object.to_owned(),
+        let change = |object, kind| Change {
+            object,
             kind,
             effect: Effect::Kept,
         };
         let changes = [
-            change("server `app/s2` (127.0.0.1:1)", ChangeKind::Added),
-            change("route `a`", ChangeKind::Changed(vec!["path"])),
-            change("route `b`", ChangeKind::Changed(vec!["path", "action"])),
-            change("process", ChangeKind::Changed(vec!["log.level", "errors"])),
+            change(Object::Service("app".into()), ChangeKind::Added),
+            change(Object::Route("a".into()), ChangeKind::Changed(vec!["path"])),
+            change(
+                Object::Route("b".into()),
+                ChangeKind::Changed(vec!["path", "action"]),
+            ),
+            change(
+                Object::Process,
+                ChangeKind::Changed(vec!["log.level", "errors"]),
+            ),
         ];
         assert_eq!(
             summary(&changes),
-            "2 process settings changed, 2 routes changed, 1 server added"
+            "2 process settings changed, 2 routes changed, 1 service added"
         );
         assert_eq!(summary(&[]), "no change");
     }

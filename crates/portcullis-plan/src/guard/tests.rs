@@ -98,14 +98,23 @@ fn evidence_tells_how_much_and_among_how_many() {
 
 #[test]
 fn a_change_touches_routes_services_or_everything() {
-    let change = |object: &str| Change {
-        object: object.to_owned(),
+    let change = |object| Change {
+        object,
         kind: ChangeKind::Added,
         effect: Effect::Fresh,
     };
-    let touched = Touched::by(&[change("route `a`"), change("server `app/s1` (1.2.3.4:5)")]);
-    assert!(touched.routes.contains("a") && touched.services.contains("app"));
+    let touched = Touched::by(&[
+        change(Object::Route("a".into())),
+        change(Object::Server {
+            service: "app".into(),
+            name: "s1".into(),
+            address: None,
+        }),
+        change(Object::Trust("tls".into())),
+    ]);
+    assert!(touched.routes.contains("a") && touched.services.len() == 2);
+    assert!(touched.services.contains("app") && touched.services.contains("tls"));
     assert!(!touched.everything);
-    assert!(Touched::by(&[change("listener `web`")]).everything);
-    assert!(Touched::by(&[change("process")]).everything);
+    assert!(Touched::by(&[change(Object::Listener("web".into()))]).everything);
+    assert!(Touched::by(&[change(Object::Process)]).everything);
 }
