@@ -3,6 +3,7 @@
 mod head;
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use portcullis_http1::Body;
 use portcullis_plan::live::ListenerLive;
@@ -112,7 +113,6 @@ async fn serve(
         return fail(worker, client, desk, scene, story, failure, None).await;
     }
     let now = story.timings.head.unwrap_or(story.timings.start);
-    let keep_alive = may_keep_alive(worker, client, desk, &scene, now);
     let decision = {
         let facts = scene.facts(&client.who, &desk.request);
         let (plan, live) = (&scene.snapshot.plan, &scene.snapshot.live);
@@ -125,60 +125,81 @@ async fn serve(
             delay,
         } => {
             scene.route = route;
-            if let Some(time) = delay
-                && let Err(failure) = Box::pin(delay::wait(worker, client, desk, time)).await
-            {
+            if let Err(failure) = hold(worker, client, desk, delay).await {
                 let rest = Body::new(desk.request.incoming);
                 return fail(worker, client, desk, scene, story, failure, Some(rest)).await;
             }
+            let keep_alive = may_keep_alive(worker, client, desk, &scene, now);
             let decided = Reply::Decided(answer);
             reply(worker, client, desk, scene, story, &decided, keep_alive).await
         }
         Decision::Forward(forward) => {
-            let (plan, live) = (&snapshot.plan, &snapshot.live);
-            live.expect(plan, worker.id(), forward.route_id);
-            scene.route = Some(forward.route_id);
-            scene.service = Some(forward.service);
-            scene.timeouts = forward.timeouts;
-            if let Err(refusal) = prepare(client, desk, &scene, &forward) {
-                scene.service = None;
-                let refused = Reply::Decided(Answer::Refuse(refusal));
-                return reply(worker, client, desk, scene, story, &refused, keep_alive).await;
-            }
-            if let Some(whole) = forward.timeouts.request {
-                let until = story.timings.start.plus(whole);
-                client
-                    .timer
-                    .arm(Slot::Whole, Some(Deadline::Request), until);
-            }
-            if let Some(time) = forward.delay {
-                story.delayed = true;
-                if let Err(failure) = Box::pin(delay::wait(worker, client, desk, time)).await {
-                    let rest = Body::new(desk.request.incoming);
-                    return fail(worker, client, desk, scene, story, failure, Some(rest)).await;
-                }
-            }
-            let mut copy = mirror::prepare(worker, client, desk, &scene, &forward);
-            if let Some(ready) = copy.take_if(|copy| copy.is_ready()) {
-                ready.send(worker, snapshot, &mut desk.tee);
-            }
-            let forwarded = forward::forward(
-                worker, client, desk, &mut scene, story, &forward, keep_alive,
-            )
-            .await;
-            if let Some(copy) = copy {
-                copy.send(worker, snapshot, &mut desk.tee);
-            }
-            match forwarded {
-                Ok(next) => {
-                    finish(worker, &scene, client, desk, story);
-                    next
-                }
-                Err((failure, rest)) => {
-                    fail(worker, client, desk, scene, story, failure, Some(rest)).await
-                }
-            }
+            pass_on(worker, snapshot, client, desk, scene, story, &forward).await
         }
+    }
+}
+
+/// Asks the service that was decided on.
+async fn pass_on(
+    worker: &Rc<Worker>,
+    snapshot: &Rc<Pinned>,
+    client: &mut Client,
+    desk: &mut Desk,
+    mut scene: Scene<'_>,
+    story: &mut Story,
+    forward: &Forward<'_>,
+) -> Next {
+    let (plan, live) = (&snapshot.plan, &snapshot.live);
+    live.expect(plan, worker.id(), forward.route_id);
+    scene.route = Some(forward.route_id);
+    scene.service = Some(forward.service);
+    scene.timeouts = forward.timeouts;
+    let now = story.timings.head.unwrap_or(story.timings.start);
+    let keep_alive = may_keep_alive(worker, client, desk, &scene, now);
+    if let Err(refusal) = prepare(client, desk, &scene, forward) {
+        scene.service = None;
+        let refused = Reply::Decided(Answer::Refuse(refusal));
+        return reply(worker, client, desk, scene, story, &refused, keep_alive).await;
+    }
+    if let Some(whole) = forward.timeouts.request {
+        let until = story.timings.start.plus(whole);
+        client
+            .timer
+            .arm(Slot::Whole, Some(Deadline::Request), until);
+    }
+    story.delayed = forward.delay.is_some();
+    if let Err(failure) = hold(worker, client, desk, forward.delay).await {
+        let rest = Body::new(desk.request.incoming);
+        return fail(worker, client, desk, scene, story, failure, Some(rest)).await;
+    }
+    let mut copy = mirror::prepare(worker, client, desk, &scene, forward);
+    if let Some(ready) = copy.take_if(|copy| copy.is_ready()) {
+        ready.send(worker, snapshot, &mut desk.tee);
+    }
+    let forwarded =
+        forward::forward(worker, client, desk, &mut scene, story, forward, keep_alive).await;
+    if let Some(copy) = copy {
+        copy.send(worker, snapshot, &mut desk.tee);
+    }
+    match forwarded {
+        Ok(next) => {
+            finish(worker, &scene, client, desk, story);
+            next
+        }
+        Err((failure, rest)) => fail(worker, client, desk, scene, story, failure, Some(rest)).await,
+    }
+}
+
+/// Waits for an injected delay, if there is one.
+async fn hold(
+    worker: &Rc<Worker>,
+    client: &mut Client,
+    desk: &mut Desk,
+    delay: Option<Duration>,
+) -> Result<(), Failure> {
+    match delay {
+        Some(time) => Box::pin(delay::wait(worker, client, desk, time)).await,
+        None => Ok(()),
     }
 }
 
