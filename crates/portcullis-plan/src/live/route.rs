@@ -300,13 +300,9 @@ impl Series {
                 None => totals.answers.push((label, counter.total())),
             }
         }
-        for (sum, histogram) in totals.duration.iter_mut().zip(
-            self.duration
-                .get()
-                .into_iter()
-                .flat_map(|classes| classes.iter()),
-        ) {
-            histogram.add_to(sum);
+        if let Some(classes) = self.duration.get() {
+            let pairs = totals.duration.iter_mut().zip(classes.iter());
+            pairs.for_each(|(sum, histogram)| histogram.add_to(sum));
         }
         self.times
             .add_to::<SUCCESSES>(&mut totals.duration[SUCCESS]);
