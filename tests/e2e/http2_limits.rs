@@ -1,5 +1,7 @@
 //! What bounds an HTTP/2 connection: deadlines of its streams and of itself, its graceful end, floods.
 
+use std::time::{Duration, Instant};
+
 use portcullis_harness::http2::{flag, kind, request};
 use portcullis_harness::{Http2, Origin, Peer, Proxy, eventually, ok};
 
@@ -57,6 +59,33 @@ fn a_header_block_that_dribbles_ends_the_connection() {
         ),
         Some(1)
     );
+}
+
+/// The next one has always begun when one is complete, for longer than each of them may take.
+#[test]
+fn heads_that_follow_each_other_closely_have_each_their_own_time() {
+    let origin = Origin::answering(|_| ok(""));
+    let proxy = proxy(&origin, "client_header = \"1s\"", "");
+    let mut client = proxy.connect("web").http2();
+    assert_eq!(served(&mut client, "/"), 200);
+    let head = |client: &mut Http2| {
+        let block = client.fields(&request("GET", "a", "/"));
+        let (stream, length) = (client.stream(), block.len() as u8);
+        let flags = flag::END_STREAM | flag::END_HEADERS;
+        let mut bytes = vec![0, 0, length, kind::HEADERS, flags];
+        bytes.extend(stream.to_be_bytes());
+        bytes.extend(block);
+        (stream, bytes)
+    };
+    let begun = Instant::now();
+    let (mut stream, mut bytes) = head(&mut client);
+    let mut sent = 0;
+    while begun.elapsed() < Duration::from_millis(1500) {
+        let (next, next_bytes) = head(&mut client);
+        client.bytes(&[&bytes[sent..], &next_bytes[..4]].concat());
+        assert_eq!(client.answer(stream).status(), 200);
+        (stream, bytes, sent) = (next, next_bytes, 4);
+    }
 }
 
 #[test]

@@ -131,7 +131,10 @@ impl Connection {
             response: ResponseDraft::default(),
             trailers: TrailersDraft::default(),
             streams: Streams::default(),
-            closed: Closed::default(),
+            closed: match role {
+                Role::Server => Closed::of_peer(settings.max_streams),
+                Role::Client => Closed::of_ours(),
+            },
             last_peer: 0,
             next_own: 1,
             credit: Credit::growing(FIRST_WINDOW, settings.connection_window),
@@ -286,10 +289,10 @@ impl Connection {
         &self.counters
     }
 
-    /// Whether a frame or a header block has begun and not ended, so that the peer owes bytes.
+    /// Which frame or header block has begun and not ended, so that the peer owes bytes: a number that is another for each of them.
     #[must_use]
-    pub fn is_mid_head(&self) -> bool {
-        self.inbound.is_mid_head()
+    pub fn mid_head(&self) -> Option<u64> {
+        self.inbound.mid_head(self.counters.frames)
     }
 
     /// Gives back all buffers, for a connection that has been idle for a while. Large ones go by themselves when the last stream has

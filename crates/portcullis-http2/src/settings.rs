@@ -11,6 +11,8 @@ pub struct Settings {
     pub connection_window: u32,
     /// Bytes of the longest frame accepted, from 16,384 to 2^24 - 1.
     pub max_frame: u32,
+    /// Bytes that the heads of all open requests may take together before no more are let in.
+    pub heads: usize,
     /// Bytes of a head, counted as RFC 9113 section 6.5.2 does: names, values, and 32 a field.
     pub header_list: u32,
     /// Fields of a head.
@@ -32,6 +34,7 @@ impl Default for Settings {
             stream_window: 65_535,
             connection_window: 1024 * 1024,
             max_frame: 16_384,
+            heads: 1024 * 1024,
             header_list: 64 * 1024,
             header_fields: 128,
             header_table: 4096,
@@ -83,7 +86,7 @@ impl Default for Budgets {
     fn default() -> Self {
         let allow = |burst, per_second| Allowance { burst, per_second };
         Self {
-            resets: allow(200, 50),
+            resets: allow(1000, 200),
             faults: allow(100, 20),
             refused: allow(500, 50),
             settings: allow(32, 4),

@@ -51,6 +51,8 @@ pub(crate) struct Stream {
     pub(crate) credit: Credit,
     /// Data still to come, when that was said.
     pub(crate) expected: Option<u64>,
+    /// Bytes of the head that it began with.
+    held: usize,
     /// Texts of heads not taken yet, one behind the other, and what is not in them.
     pub(crate) heads: Vec<u8>,
     pub(crate) infos: VecDeque<(usize, HeadInfo)>,
@@ -108,6 +110,8 @@ pub(crate) struct Streams {
     free: Vec<u32>,
     /// Number and slot, ascending: numbers only grow, so a new one belongs at the end.
     by_number: Vec<(u32, u32)>,
+    /// Bytes of the heads that they began with.
+    held: usize,
 }
 
 impl Streams {
@@ -115,6 +119,19 @@ impl Streams {
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.by_number.len()
+    }
+
+    /// Bytes of the heads that all of them began with.
+    pub(crate) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Counts the head that a stream begins with.
+    pub(crate) fn hold(&mut self, slot: u32, bytes: usize) {
+        if let Some(stream) = self.slots.get_mut(slot as usize) {
+            stream.held = bytes;
+            self.held += bytes;
+        }
     }
 
     /// The slot of a stream.
@@ -171,6 +188,7 @@ impl Streams {
             return;
         };
         let number = stream.number;
+        self.held -= stream.held;
         stream.clear();
         if let Ok(place) = self.by_number.binary_search_by_key(&number, |&(n, _)| n) {
             self.by_number.remove(place);

@@ -386,10 +386,18 @@ fn section_6_10_continuation() {
     let first = frame(HEADERS, END_STREAM, 1, one);
     let mut peer = Peer::of_server();
     peer.send(&first).send(&frame(CONTINUATION, NONE, 1, two));
-    assert!(peer.connection.is_mid_head());
+    let begun = peer.connection.mid_head();
+    assert!(begun.is_some());
+    peer.send(&frame(CONTINUATION, NONE, 1, &[]));
+    assert_eq!(peer.connection.mid_head(), begun, "one block, one time");
     peer.send(&frame(CONTINUATION, END_HEADERS, 1, three));
     assert_eq!(peer.text(1), "GET / HTTP/1.1\r\nhost: a.example\r\n\r\n");
-    assert!(peer.info(1).end_stream && !peer.connection.is_mid_head());
+    assert!(peer.info(1).end_stream && peer.connection.mid_head().is_none());
+    peer.send(&frame(PING, NONE, 0, &[0; 8])[..9]);
+    let ping = peer.connection.mid_head();
+    peer.send(&[0; 8]).send(&first[..7]);
+    let next = peer.connection.mid_head();
+    assert!(ping.is_some() && next.is_some() && ping != next, "another");
     ends(
         "stream 0",
         &[&first, &frame(CONTINUATION, END_HEADERS, 0, two)],

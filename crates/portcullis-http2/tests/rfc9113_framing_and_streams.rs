@@ -222,6 +222,45 @@ fn section_5_1_what_is_under_way_for_a_stream_that_we_reset_is_ignored() {
     peer.expect_alive("the connection goes on");
 }
 
+/// However long ago: a server that is slow to hear of it has done nothing wrong, and others share its connection.
+#[test]
+fn section_5_1_a_server_may_go_on_with_any_number_of_streams_that_we_reset() {
+    let mut peer = Peer::of_client(&[]);
+    let count = 3000;
+    for _ in 0..count {
+        let id = peer.open("GET / HTTP/1.1\r\nhost: a.example\r\n\r\n", true);
+        peer.connection.reset(id, ErrorCode::CANCEL);
+        peer.connection.release(id);
+    }
+    peer.poll().sent.clear();
+    for stream in (0..count).map(|round| 1 + 2 * round) {
+        peer.send(&frame(DATA, NONE, stream, b"late"));
+    }
+    assert!(peer.sent.iter().all(|frame| frame.kind != RST_STREAM));
+    peer.expect_alive("data that was under way");
+}
+
+/// As many as may be open may be reset with data under way.
+#[test]
+fn section_5_1_as_many_resets_of_ours_are_remembered_as_there_are_streams() {
+    let mut peer = Peer::of_server_with(&Settings {
+        max_streams: 300,
+        ..Settings::default()
+    });
+    let streams = || (0..300).map(|round| 1 + 2 * round);
+    for stream in streams() {
+        peer.send(&post(stream));
+        let id = peer.id(stream);
+        peer.connection.reset(id, ErrorCode::NO_ERROR);
+        peer.connection.release(id);
+    }
+    for stream in streams() {
+        peer.send(&frame(DATA, NONE, stream, b"late"));
+        peer.send(&frame(HEADERS, WHOLE, stream, &block(&[("x-late", "1")])));
+    }
+    peer.expect_alive("what was under way");
+}
+
 #[test]
 fn section_5_1_1_numbers_are_odd_and_grow() {
     let protocol = ErrorCode::PROTOCOL_ERROR;

@@ -83,6 +83,39 @@ fn one_reset_stream_harms_no_other() {
     assert_eq!(origin.connections(), 1);
 }
 
+/// However many there are: what one answer does wrong costs that answer.
+#[test]
+fn any_number_of_bad_answers_harm_no_other() {
+    let origin = origin(|http2| {
+        let mut victim = None;
+        while let Some(stream) = http2.whole() {
+            match http2.calls[&stream].path() {
+                "/victim" => {
+                    http2.head(stream, 200, &[], false);
+                    http2.data(stream, b"first ", false);
+                    victim = Some(stream);
+                }
+                "/end" => {
+                    http2.data(victim.unwrap(), b"last", true);
+                    http2.answer(stream, 200, b"");
+                }
+                _ => http2.head(stream, 200, &[("keep-alive", "timeout=5")], true),
+            }
+        }
+    });
+    let proxy = proxy(&origin);
+    let mut client = proxy.connect("web").http2();
+    let victim = client.get("a", "/victim");
+    client.until(|client| client.so_far(victim).text() == "first ");
+    let mut other = proxy.connect("web");
+    for _ in 0..150 {
+        assert_eq!(other.get("a", "/bad").status, 502);
+    }
+    assert_eq!(other.get("a", "/end").status, 200);
+    assert_eq!(client.answer(victim).text(), "first last");
+    assert_eq!(origin.connections(), 1);
+}
+
 #[test]
 fn what_a_server_did_not_look_at_is_sent_again() {
     let turns = AtomicUsize::new(0);

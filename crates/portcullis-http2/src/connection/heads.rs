@@ -9,8 +9,9 @@ use crate::hpack::{Ignore, Invalid};
 use crate::streams::{Side, news};
 use crate::{Broken, Event, HeadInfo, Refusal, StreamId};
 
-/// Heads of one stream that wait to be taken. Interim responses are rare, and nobody needs many.
-const MOST_HEADS: usize = 8;
+/// Heads of one stream that wait to be taken, whoever is slow to take them: how many interim responses a request may get is not
+/// judged here.
+const MOST_HEADS: usize = 64;
 
 /// What a header block is, by the state of its stream.
 enum Purpose {
@@ -31,6 +32,7 @@ impl Connection {
             number: header.stream,
             end_stream: header.has(flag::END_STREAM),
             continuations: 0,
+            begun: self.counters.frames - 1,
         };
         if header.has(flag::END_HEADERS) {
             return self.header_block(block, fragment);
@@ -176,7 +178,7 @@ impl Connection {
 
     #[inline]
     fn request(&mut self, block: Block, bytes: &[u8]) -> Result<(), Broken> {
-        if self.streams.len() >= self.settings.max_streams as usize {
+        if !self.takes_stream() {
             return self.refuse_stream(block, bytes);
         }
         self.counters.streams += 1;
@@ -216,6 +218,7 @@ impl Connection {
     /// A request that its owner gets to see.
     #[inline]
     fn admit(&mut self, slot: u32, info: HeadInfo) {
+        self.streams.hold(slot, self.request.text.len());
         self.give_text_back(slot);
         let credit = self.stream_credit();
         let initial = i64::from(self.peer.initial_window);
@@ -233,7 +236,14 @@ impl Connection {
         self.tell(slot, news::HEAD);
     }
 
-    /// More streams than we announced.
+    /// Whether the peer may have another stream. What all requests of a connection hold in heads has a bound beside their number, since
+    /// by header compression a few bytes on the wire are many here.
+    fn takes_stream(&self) -> bool {
+        self.streams.len() < self.settings.max_streams as usize
+            && self.streams.held() < self.settings.heads
+    }
+
+    /// More streams than we announced, or more in their heads than we hold.
     #[cold]
     fn refuse_stream(&mut self, block: Block, bytes: &[u8]) -> Result<(), Broken> {
         self.ignore(bytes)?;
@@ -274,7 +284,7 @@ impl Connection {
             if lacks {
                 return Err(Refusal::ContentLengthMismatch);
             }
-            if stream.infos.len() >= MOST_HEADS {
+            if stream.infos.len() >= MOST_HEADS || before > self.settings.header_list as usize {
                 return Err(Refusal::FloodInterim);
             }
             stream.infos.push_back((length, info));

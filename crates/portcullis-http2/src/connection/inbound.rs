@@ -39,6 +39,8 @@ pub(super) struct Block {
     pub(super) number: u32,
     pub(super) end_stream: bool,
     pub(super) continuations: u32,
+    /// How many frames came before it.
+    pub(super) begun: u64,
 }
 
 impl Inbound {
@@ -49,8 +51,12 @@ impl Inbound {
         }
     }
 
-    pub(super) fn is_mid_head(&self) -> bool {
-        self.block.is_some() || !self.stash.is_empty() || !self.begun
+    /// What has begun and not ended, by the number of whole frames before it.
+    pub(super) fn mid_head(&self, frames: u64) -> Option<u64> {
+        match &self.block {
+            Some(block) => Some(block.begun),
+            None => (!self.stash.is_empty() || !self.begun).then_some(frames),
+        }
     }
 
     /// Gives memory over `most` bytes back.

@@ -136,8 +136,8 @@ enum Waits {
     Streams,
     /// The client's first frames.
     Settings,
-    /// The rest of a header block.
-    Head,
+    /// The rest of a frame or header block: of this one.
+    Head(u64),
     /// The client's acknowledgement of our SETTINGS, whatever else goes on.
     Acknowledgement,
     /// The next request; so many have begun.
@@ -278,8 +278,8 @@ impl Serving<'_> {
         let waits = self.session.with(|connection| {
             if !connection.peer().received {
                 Waits::Settings
-            } else if connection.is_mid_head() {
-                Waits::Head
+            } else if let Some(head) = connection.mid_head() {
+                Waits::Head(head)
             } else if connection.awaits_acknowledgement() {
                 Waits::Acknowledgement
             } else if connection.streams() > 0 {
@@ -298,7 +298,7 @@ impl Serving<'_> {
                 let until = self.client.accepted.plus(self.rules.head);
                 (Deadline::ClientHeader, until)
             }
-            Waits::Head => (Deadline::ClientHeader, now.plus(self.rules.head)),
+            Waits::Head(_) => (Deadline::ClientHeader, now.plus(self.rules.head)),
             Waits::Acknowledgement => {
                 let until = self.client.accepted.plus(self.rules.idle);
                 (Deadline::ClientIdle, until)
@@ -321,7 +321,7 @@ impl Serving<'_> {
             Slot::Upload => return Some(Next::Cut),
             Slot::Download => {
                 let code = match self.waits {
-                    Waits::Settings | Waits::Head => ErrorCode::ENHANCE_YOUR_CALM,
+                    Waits::Settings | Waits::Head(_) => ErrorCode::ENHANCE_YOUR_CALM,
                     Waits::Acknowledgement => ErrorCode::SETTINGS_TIMEOUT,
                     Waits::Streams | Waits::Idle(_) => ErrorCode::NO_ERROR,
                 };

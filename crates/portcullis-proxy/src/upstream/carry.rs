@@ -21,11 +21,14 @@ use crate::worker::Worker;
 const FIELDS: u32 = 1024;
 /// The same in bytes.
 const HEADER_LIST: u32 = 256 * 1024;
-/// Servers may well reset many streams: it is how they end uploads that they have answered.
-const RESETS: Allowance = Allowance {
+/// Servers may well reset many streams: it is how they end uploads that they have answered. And what one answer does wrong is to cost
+/// that answer, not the others of the connection: only what would keep us busy ends it.
+const MANY: Allowance = Allowance {
     burst: 100_000,
     per_second: 100_000,
 };
+/// Frames that the head of an answer may be split in.
+const CONTINUATIONS: u32 = 1024;
 
 /// What a connection is begun with.
 pub(crate) struct Beginning<'a> {
@@ -75,7 +78,11 @@ fn settings(http2: &ServiceHttp2) -> Settings {
         header_list: HEADER_LIST,
         header_fields: FIELDS,
         budgets: Budgets {
-            resets: RESETS,
+            resets: MANY,
+            faults: MANY,
+            refused: MANY,
+            empty: MANY,
+            continuations: CONTINUATIONS,
             ..Budgets::default()
         },
         ..Settings::default()
