@@ -236,6 +236,7 @@ fn query(check: &mut Check<'_>, edits: &Val<QueryEdits>) {
     }
     if let Some(to) = &edits.to {
         template::scope(check, to, Scope::Request);
+        question_mark(check, to);
         for part in to.parts() {
             if let Part::Text(text) = part
                 && let Err(error) = uri_text(text, "a query")
@@ -268,6 +269,18 @@ fn query(check: &mut Check<'_>, edits: &Val<QueryEdits>) {
     }
 }
 
+/// Reports a query that begins with the question mark that is put before it anyway.
+pub(super) fn question_mark(check: &mut Check<'_>, query: &Val<Template>) {
+    if query.as_str().starts_with('?') {
+        let at = check.inside(query.span, query.as_str(), 0..1);
+        check.report(
+            Diagnostic::error("invalid-value", "the query begins with `?`")
+                .at(at, "would be sent as `??`")
+                .help("leave it out; it is put before the query by itself"),
+        );
+    }
+}
+
 /// A host without variables can be checked now.
 fn constant_host(check: &mut Check<'_>, host: &Val<Template>) {
     if !host.variables().is_empty() {
@@ -283,10 +296,12 @@ fn constant_host(check: &mut Check<'_>, host: &Val<Template>) {
     }
 }
 
-fn is_authority(text: &str) -> bool {
+/// Whether a text is a host, with or without a port.
+pub(super) fn is_authority(text: &str) -> bool {
     let name = match text.rsplit_once(':') {
         Some((name, port)) if !port.contains(']') => {
-            if port.parse::<u16>().is_err() {
+            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+            if !is_number || port.parse::<u16>().is_err() {
                 return false;
             }
             name

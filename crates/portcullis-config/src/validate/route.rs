@@ -97,6 +97,9 @@ fn redirect(check: &mut Check<'_>, redirect: &Val<Redirect>) {
     }
     whole_address(check, redirect);
     location::check(check, redirect);
+    if let Some(query) = &redirect.query {
+        changes::question_mark(check, query);
+    }
     let path = redirect.path.as_ref().filter(|path| {
         !path.as_str().starts_with('/')
             && !path.as_str().starts_with("{path}")
