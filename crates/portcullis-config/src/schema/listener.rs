@@ -25,7 +25,8 @@ section! {
         backlog: default u64 [1..=65_535] = 4096,
         /// The most connections open at once on this listener.
         max_connections: default u64 [1..=10_000_000] = 10000,
-        /// Answer every request with a redirect to HTTPS: `true` for port 443, or a port.
+        /// Answer every request in clear text with a redirect to HTTPS: `true` for port 443, or a port. Requests without a path (`OPTIONS *`)
+        /// have nothing to send elsewhere and go to the routes.
         redirect_https: default RedirectHttps = false,
         /// Tell browsers to come by HTTPS only, for this long. Sent over TLS only.
         hsts: optional Hsts,

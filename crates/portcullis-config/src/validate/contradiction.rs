@@ -1,42 +1,28 @@
 //! Routes whose own conditions exclude one another: what `when` demands against what the route or another part of `when` does.
 //!
-//! Only what must hold is compared: a route's keys, its `when`, and what lies in `all` or behind a name. What `any` and
-//! `not` leave open, and expressions, are believed.
+//! Only what must hold is compared: a route's keys, its `when`, and what lies in `all` or behind a name; and what lies in `not` where it is
+//! the same. What `any` leaves open, and expressions, are believed.
 
 use super::Check;
+use super::conjunction::{Conjunction, Demand, List};
 use crate::diagnostic::Diagnostic;
-use crate::schema::{Condition, CookieMatch, HeaderMatch, QueryMatch, Route, Val, ValueMatch};
+use crate::schema::{Val, ValueMatch};
 use crate::source::Span;
-use crate::values::{
-    CookieName, FieldName, HostMatch, HostPattern, MethodName, Network, ParameterName,
-};
-
-/// The most parts of one route that are compared with each other.
-const MOST_PARTS: usize = 32;
-
-/// What must hold together, in one place.
-struct Part<'a> {
-    hosts: Option<&'a Val<Vec<Val<HostMatch>>>>,
-    methods: Option<&'a Val<Vec<Val<MethodName>>>>,
-    headers: &'a [(Val<FieldName>, Val<HeaderMatch>)],
-    query: &'a [(Val<ParameterName>, Val<QueryMatch>)],
-    cookies: &'a [(Val<CookieName>, Val<CookieMatch>)],
-    clients: Option<&'a Val<Vec<Val<Network>>>>,
-    tls_names: Option<&'a Val<Vec<Val<HostPattern>>>>,
-    listeners: Option<&'a Val<Vec<Val<String>>>>,
-}
+use crate::values::{CookieName, FieldName, HostMatch, HostPattern, Network, ParameterName};
+use crate::values::{PathPattern, quoted};
 
 pub(super) fn check(check: &mut Check<'_>) {
     let config = check.config;
     for route in &config.routes {
-        let Some(when) = &route.when else { continue };
-        let mut parts = vec![of_route(route)];
-        gather(check, when, &mut parts, &mut Vec::new());
-        let found = parts.iter().enumerate().find_map(|(index, part)| {
-            let earlier = parts.iter().take(index);
-            earlier.filter_map(|other| clash(other, part)).next()
+        if route.when.is_none() {
+            continue;
+        }
+        let all = Conjunction::of_route(check, route);
+        let found = all.demands.iter().enumerate().find_map(|(index, demand)| {
+            let mut earlier = all.demands.iter().take(index);
+            earlier.find_map(|other| clash(other, demand))
         });
-        if let Some((what, first, second)) = found {
+        if let Some((what, first, second)) = found.or_else(|| negated(check, &all)) {
             let message = format!("the route `{}` can never match: {what}", route.name.value);
             check.report(
                 Diagnostic::error("contradiction", message)
@@ -47,74 +33,72 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
 }
 
-fn of_route(route: &Route) -> Part<'_> {
-    Part {
-        hosts: route.hosts.as_ref(),
-        methods: route.methods.as_ref(),
-        headers: &route.headers,
-        query: &route.query,
-        cookies: &route.cookies,
-        clients: route.clients.as_ref(),
-        tls_names: route.tls_names.as_ref(),
-        listeners: route.listeners.as_ref(),
-    }
-}
-
-/// The parts of a condition that must hold. Names that lead in a circle are told elsewhere.
-fn gather<'a>(
-    check: &Check<'a>,
-    condition: &'a Condition,
-    parts: &mut Vec<Part<'a>>,
-    path: &mut Vec<&'a str>,
-) {
-    if parts.len() >= MOST_PARTS {
-        return;
-    }
-    parts.push(Part {
-        hosts: condition.hosts.as_ref(),
-        methods: condition.methods.as_ref(),
-        headers: &condition.headers,
-        query: &condition.query,
-        cookies: &condition.cookies,
-        clients: condition.clients.as_ref(),
-        tls_names: condition.tls_names.as_ref(),
-        listeners: condition.listeners.as_ref(),
-    });
-    if let Some(name) = &condition.named
-        && !path.contains(&name.value.as_str())
-        && let Some(target) = check.config.condition(&name.value)
-    {
-        path.push(&name.value);
-        gather(check, &target.value, parts, path);
-        path.pop();
-    }
-    for inner in condition.all.iter().flat_map(|all| all.0.iter()) {
-        gather(check, &inner.value, parts, path);
-    }
-}
-
-/// Why two parts exclude each other, and where.
+/// Why two demands exclude each other, and where.
 type Clash = (String, Option<Span>, Option<Span>);
 
-fn clash(one: &Part<'_>, other: &Part<'_>) -> Option<Clash> {
-    lists("hosts", one.hosts, other.hosts, hosts_meet)
-        .or_else(|| lists("methods", one.methods, other.methods, |a, b| a == b))
-        .or_else(|| values("header", one.headers, other.headers, FieldName::as_str))
-        .or_else(|| values("parameter", one.query, other.query, ParameterName::as_str))
-        .or_else(|| values("cookie", one.cookies, other.cookies, CookieName::as_str))
-        .or_else(|| lists("clients", one.clients, other.clients, networks_meet))
-        .or_else(|| lists("tls_names", one.tls_names, other.tls_names, names_meet))
-        .or_else(|| lists("listeners", one.listeners, other.listeners, |a, b| a == b))
+fn clash(one: &Demand<'_>, other: &Demand<'_>) -> Option<Clash> {
+    match (one, other) {
+        (Demand::Hosts(a), Demand::Hosts(b)) => lists("hosts", a, b, hosts_meet),
+        (Demand::Path(a), Demand::Path(b)) => paths(a, b),
+        (Demand::Methods(a), Demand::Methods(b)) => lists("methods", a, b, |a, b| a == b),
+        (Demand::Header(name, a), Demand::Header(again, b)) => {
+            values("header", (name, a), (again, b), FieldName::as_str)
+        }
+        (Demand::Query(name, a), Demand::Query(again, b)) => {
+            values("parameter", (name, a), (again, b), ParameterName::as_str)
+        }
+        (Demand::Cookie(name, a), Demand::Cookie(again, b)) => {
+            values("cookie", (name, a), (again, b), CookieName::as_str)
+        }
+        (Demand::Clients(a), Demand::Clients(b)) => lists("clients", a, b, networks_meet),
+        (Demand::TlsNames(a), Demand::TlsNames(b)) => lists("tls_names", a, b, names_meet),
+        (Demand::Listeners(a), Demand::Listeners(b)) => lists("listeners", a, b, |a, b| a == b),
+        _ => None,
+    }
+}
+
+/// A condition under `not` that holds whenever all the rest does.
+fn negated(check: &Check<'_>, all: &Conjunction<'_>) -> Option<Clash> {
+    all.demands.iter().find_map(|demand| {
+        let Demand::Not(condition) = demand else {
+            return None;
+        };
+        let excluded = Conjunction::of_condition(check, condition);
+        // Where a part could not be read, the condition looks wider than it is.
+        let is_known = !excluded.demands.is_empty() && check.is_clean(condition.span);
+        let first = excluded.demands.first()?;
+        let holds = is_known && all.implies(&excluded);
+        let place = all.demands.iter().find(|own| own.implies(first))?.span();
+        let what = "what must hold is what must not".to_owned();
+        holds.then_some((what, place, condition.span))
+    })
+}
+
+/// Two single paths or prefixes that no path has both of.
+fn paths(one: &Val<PathPattern>, other: &Val<PathPattern>) -> Option<Clash> {
+    let exclude = match (&one.value, &other.value) {
+        (PathPattern::Exact(path), pattern) | (pattern, PathPattern::Exact(path)) => {
+            pattern.takes(path) == Some(false)
+        }
+        (PathPattern::Prefix(_), PathPattern::Prefix(_)) => {
+            !one.covers(other) && !other.covers(one)
+        }
+        _ => false,
+    };
+    let (a, b) = (quoted(one.as_str()), quoted(other.as_str()));
+    exclude.then(|| {
+        let what = format!("no path is both {a} and {b}");
+        (what, one.span, other.span)
+    })
 }
 
 /// Two lists of which one of each must hold, and no two can.
 fn lists<T>(
     key: &str,
-    one: Option<&Val<Vec<Val<T>>>>,
-    other: Option<&Val<Vec<Val<T>>>>,
+    one: &List<T>,
+    other: &List<T>,
     meet: impl Fn(&T, &T) -> bool,
 ) -> Option<Clash> {
-    let (one, other) = (one?, other?);
     let any = one
         .iter()
         .any(|a| other.iter().any(|b| meet(&a.value, &b.value)));
@@ -131,22 +115,19 @@ fn lists<T>(
 /// Two conditions on the values of one name that no value satisfies.
 fn values<K: PartialEq, V: PartialEq>(
     kind: &str,
-    one: &[(Val<K>, Val<ValueMatch<V>>)],
-    other: &[(Val<K>, Val<ValueMatch<V>>)],
+    (name, one): (&Val<K>, &ValueMatch<V>),
+    (again, other): (&Val<K>, &ValueMatch<V>),
     text: fn(&K) -> &str,
 ) -> Option<Clash> {
-    one.iter().find_map(|(name, wanted)| {
-        let (again, also) = other.iter().find(|(again, _)| again.value == name.value)?;
-        let excluded = match (&wanted.value, &also.value) {
-            (ValueMatch::Absent, ValueMatch::Absent) => false,
-            (ValueMatch::Absent, _) | (_, ValueMatch::Absent) => true,
-            (ValueMatch::Value(a), ValueMatch::Value(b)) => a != b,
-            _ => false,
-        };
-        excluded.then(|| {
-            let what = format!("no {kind} `{}` can be both", text(&name.value));
-            (what, name.span, again.span)
-        })
+    let exclude = match (one, other) {
+        (ValueMatch::Absent, ValueMatch::Absent) => false,
+        (ValueMatch::Absent, _) | (_, ValueMatch::Absent) => true,
+        (ValueMatch::Value(a), ValueMatch::Value(b)) => a != b,
+        _ => false,
+    };
+    (name == again && exclude).then(|| {
+        let what = format!("no {kind} `{}` can be both", text(&name.value));
+        (what, name.span, again.span)
     })
 }
 

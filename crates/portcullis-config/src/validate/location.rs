@@ -106,7 +106,9 @@ fn host(check: &mut Check<'_>, template: &Val<Template>, host: &[Piece<'_>]) {
             check.report(
                 Diagnostic::error(
                     "open-redirect",
-                    format!("the host of a redirect begins with `{{{variable}}}`, which may be empty"),
+                    format!(
+                        "the host of a redirect begins with `{{{variable}}}`, which may be empty"
+                    ),
                 )
                 .at(at, "browsers would take the path for the host")
                 .help(ADVICE),

@@ -3,6 +3,7 @@
 //! Runs even when values were wrong, on what could be read, and stays silent about consequences of what was reported already.
 
 mod condition;
+mod conjunction;
 mod contradiction;
 mod listener;
 mod location;
@@ -15,6 +16,7 @@ mod service_tls;
 mod shadow;
 mod template;
 mod traffic;
+mod unreachable;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -69,6 +71,7 @@ pub(crate) fn validate(
     service::check(&mut check);
     observe::check(&mut check);
     shadow::check(&mut check);
+    unreachable::check(&mut check);
     check.found.into_vec()
 }
 

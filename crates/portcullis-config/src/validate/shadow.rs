@@ -1,19 +1,35 @@
 //! Routes that can never match.
 //!
 //! Which route wins is told in the routing chapter of the book: host, path, methods, the number of other conditions, order in
-//! the file. So a route is dead for a host when earlier ones with the same host and path take all its methods under conditions
-//! that are as many and hold whenever its own do. Where that cannot be told, as with expressions that overlap, nothing is said.
+//! the file. So a route is dead for a host when others with the same host and path come before it and take all its methods under
+//! conditions that hold whenever its own do. Where that cannot be told, as with expressions that overlap, nothing is said.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
 
 use super::Check;
+use super::conjunction::Conjunction;
 use crate::diagnostic::Diagnostic;
-use crate::schema::{RedirectHttps, Route, Val, ValueMatch};
+use crate::schema::{Route, Val};
 use crate::source::Span;
-use crate::values::{HostMatch, HostPattern, Network, PathPattern};
+use crate::values::{HostMatch, MethodName, PathPattern};
 
-/// Where routes compete: the same priority, host (`None` is any) and path.
-type Place<'a> = (i32, Option<&'a HostMatch>, &'a PathPattern);
+/// Where routes compete: the same priority, host (`None` is any) and path, whatever the names in a template.
+type Place<'a> = (
+    i32,
+    Option<&'a HostMatch>,
+    (Discriminant<PathPattern>, Cow<'a, str>),
+);
+
+/// A route with what it demands, for comparing it with others.
+struct Rival<'a> {
+    route: &'a Val<Route>,
+    /// Its number in the order of the files.
+    index: usize,
+    all: Conjunction<'a>,
+    beside_place: Conjunction<'a>,
+}
 
 /// A host for which a route never matches, and the routes that take its requests.
 struct Dead<'a> {
@@ -28,19 +44,38 @@ const MOST_RIVALS: usize = 500;
 
 pub(super) fn check(check: &mut Check<'_>) {
     let config = check.config;
-    let everything = PathPattern::Prefix("/".into());
-    let mut earlier: HashMap<Place<'_>, Vec<&Val<Route>>> = HashMap::new();
-    for route in &config.routes {
-        if !is_whole(check, route) {
-            continue;
+    let rivals: Vec<Rival<'_>> = config
+        .routes
+        .iter()
+        .enumerate()
+        .filter(|(_, route)| is_whole(check, route))
+        .map(|(index, route)| Rival {
+            route,
+            index,
+            all: Conjunction::of_route(check, route),
+            beside_place: Conjunction::beside_place(check, route),
+        })
+        .collect();
+    in_place(check, &rivals);
+    by_priority(check, &rivals);
+}
+
+/// Routes that others of the same host and path take everything from.
+fn in_place<'a>(check: &mut Check<'a>, rivals: &[Rival<'a>]) {
+    let mut places: HashMap<Place<'_>, Vec<&Rival<'_>>> = HashMap::new();
+    for rival in rivals {
+        for (host, _) in hosts(rival.route) {
+            let place = places.entry(place(rival.route, host)).or_default();
+            if place.len() < MOST_RIVALS {
+                place.push(rival);
+            }
         }
-        let path = route.path.as_ref().map_or(&everything, |path| &path.value);
+    }
+    for own in rivals {
         let mut dead = Vec::new();
-        for (host, span) in hosts(route) {
-            let place = earlier
-                .entry((route.priority.value, host, path))
-                .or_default();
-            let winners = winners(check, place, route);
+        for (host, span) in hosts(own.route) {
+            let others = places.get(&place(own.route, host));
+            let winners = winners(check, others.map_or(&[], Vec::as_slice), own);
             if !winners.is_empty() {
                 dead.push(Dead {
                     host,
@@ -48,44 +83,48 @@ pub(super) fn check(check: &mut Check<'_>) {
                     winners,
                 });
             }
-            if place.len() < MOST_RIVALS {
-                place.push(route);
-            }
         }
-        if !dead.is_empty() && dead.len() == hosts(route).len() {
-            shadowed(check, route, &dead);
+        if !dead.is_empty() && dead.len() == hosts(own.route).len() {
+            shadowed(check, own.route, &dead);
         } else {
             dead.iter()
-                .for_each(|dead| duplicate_host(check, route, dead));
+                .for_each(|dead| duplicate_host(check, own.route, dead));
         }
-        redirected(check, route);
     }
-    by_priority(check);
+}
+
+fn place<'a>(route: &'a Route, host: Option<&'a HostMatch>) -> Place<'a> {
+    let path = match route.path.as_ref().map(|path| &path.value) {
+        None => (
+            discriminant(&PathPattern::Prefix("/".into())),
+            Cow::Borrowed("/"),
+        ),
+        Some(path @ PathPattern::Template(template)) => {
+            (discriminant(path), Cow::Owned(template.shape()))
+        }
+        Some(path) => (discriminant(path), Cow::Borrowed(path.as_str())),
+    };
+    (route.priority.value, host, path)
 }
 
 /// How many routes of higher priority each route is compared with.
 const MOST_ABOVE: usize = 100;
 
 /// Routes that one of higher priority takes everything from, wherever both stand.
-fn by_priority(check: &mut Check<'_>) {
-    let config = check.config;
-    let mut by_priority: Vec<&Val<Route>> = config.routes.iter().collect();
-    by_priority.sort_by_key(|route| std::cmp::Reverse(route.priority.value));
-    let lowest = by_priority.last().map_or(0, |route| route.priority.value);
-    let above: Vec<&Val<Route>> = by_priority
-        .into_iter()
-        .take(MOST_ABOVE)
-        .filter(|route| route.priority.value > lowest)
-        .collect();
-    for route in &config.routes {
-        let outranks = |rival: &&&Val<Route>| rival.priority.value > route.priority.value;
-        let mut rivals = above.iter().filter(outranks).copied();
-        let Some(winner) = rivals.find(|rival| takes_all(check, rival, route)) else {
+fn by_priority<'a>(check: &mut Check<'a>, rivals: &[Rival<'a>]) {
+    let mut above: Vec<&Rival<'_>> = rivals.iter().collect();
+    above.sort_by_key(|rival| std::cmp::Reverse(rival.route.priority.value));
+    let lowest = above.last().map_or(0, |rival| rival.route.priority.value);
+    above.truncate(MOST_ABOVE);
+    above.retain(|rival| rival.route.priority.value > lowest);
+    for own in rivals {
+        let route = own.route;
+        let outranks = |rival: &&&Rival<'_>| rival.route.priority.value > route.priority.value;
+        let mut above = above.iter().filter(outranks);
+        let Some(winner) = above.find(|rival| takes_all(check, rival, own)) else {
             continue;
         };
-        if !is_whole(check, route) || !is_whole(check, winner) {
-            continue;
-        }
+        let winner = winner.route;
         let message = format!("the route `{}` can never match", route.name.value);
         let help = format!(
             "its priority is {} and that of `{}` is {}",
@@ -104,14 +143,15 @@ fn by_priority(check: &mut Check<'_>) {
 }
 
 /// Whether the rival takes every request that the route could.
-fn takes_all(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
-    let path = match (&rival.path, &route.path) {
+fn takes_all(check: &Check<'_>, rival: &Rival<'_>, own: &Rival<'_>) -> bool {
+    let (other, route) = (rival.route, own.route);
+    let everything = PathPattern::Prefix("/".into());
+    let path = match (&other.path, &route.path) {
         (None, _) => true,
         (Some(rival), Some(own)) => rival.covers(own),
-        // A route without path also takes requests that have none.
-        (Some(_), None) => false,
+        (Some(rival), None) => rival.covers(&everything) && !takes_pathless(route),
     };
-    let methods = match (&rival.methods, &route.methods) {
+    let methods = match (&other.methods, &route.methods) {
         (None, None) => true,
         (None, Some(own)) => !own
             .iter()
@@ -121,14 +161,34 @@ fn takes_all(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
             .iter()
             .all(|own| rivals.iter().any(|rival| rival.value == own.value)),
     };
+    let covers = |rivals: &Val<Vec<Val<HostMatch>>>, own: &HostMatch| {
+        rivals.iter().any(|rival| rival.covers(own))
+    };
+    let hosts = match (&other.hosts, &route.hosts) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(rivals), Some(own)) => own.iter().all(|own| covers(rivals, own)),
+    };
     path && methods
-        && within(
-            rival.hosts.as_ref(),
-            route.hosts.as_ref(),
-            HostMatch::covers,
-        )
-        && on_all_listeners(check, rival, route)
-        && holds_too(rival, route)
+        && hosts
+        && on_all_listeners(check, other, route)
+        && own.all.implies(&rival.beside_place)
+}
+
+/// The methods of requests that have no path: `OPTIONS *` and CONNECT. Only routes without a path are for them.
+fn is_pathless(method: &str) -> bool {
+    matches!(method, "OPTIONS" | "CONNECT")
+}
+
+/// Whether a route is for requests without a path.
+fn takes_pathless(route: &Route) -> bool {
+    let methods = route.methods.as_ref();
+    let named = |methods: &Val<Vec<Val<_>>>| {
+        methods
+            .iter()
+            .any(|one: &Val<MethodName>| is_pathless(one.as_str()))
+    };
+    route.path.is_none() && methods.is_none_or(named)
 }
 
 fn hosts(route: &Route) -> Vec<(Option<&HostMatch>, Option<Span>)> {
@@ -163,19 +223,20 @@ fn is_whole(check: &Check<'_>, route: &Val<Route>) -> bool {
     check.is_clean(Some(Span { end, ..start }))
 }
 
-/// The routes that together take everything this one could, among those of the same place before it; none when something is left.
-fn winners<'a>(
-    check: &Check<'_>,
-    earlier: &[&'a Val<Route>],
-    route: &Route,
-) -> Vec<&'a Val<Route>> {
-    let rivals = earlier
-        .iter()
-        .copied()
-        .filter(|rival| on_all_listeners(check, rival, route) && implied(rival, route));
+/// The routes that together take everything this one could, among those of the same place that come before it; none when something
+/// is left.
+fn winners<'a>(check: &Check<'_>, place: &[&Rival<'a>], own: &Rival<'a>) -> Vec<&'a Val<Route>> {
+    let route = own.route;
+    let rivals = place.iter().filter(|rival| {
+        comes_before(rival, own)
+            && on_all_listeners(check, rival.route, route)
+            && own.all.implies(&rival.beside_place)
+    });
+    let rivals = rivals.map(|rival| rival.route);
     let Some(methods) = &route.methods else {
         return rivals
             .filter(|rival| rival.methods.is_none())
+            .filter(|rival| rival.path.is_none() || !takes_pathless(route))
             .take(1)
             .collect();
     };
@@ -189,12 +250,22 @@ fn winners<'a>(
             break;
         }
         let before = left.len();
-        left.retain(|method| !taken.iter().any(|taken| taken.as_str() == *method));
+        let lacks_pathless = rival.path.is_some() && route.path.is_none();
+        left.retain(|method| {
+            (lacks_pathless && is_pathless(method))
+                || !taken.iter().any(|taken| taken.as_str() == *method)
+        });
         if left.len() < before {
             winners.push(rival);
         }
     }
     if left.is_empty() { winners } else { Vec::new() }
+}
+
+/// Whether the rival is asked first, where both have methods or neither has.
+fn comes_before(rival: &Rival<'_>, own: &Rival<'_>) -> bool {
+    let (first, second) = (rank(rival.route), rank(own.route));
+    first > second || (first == second && rival.index < own.index)
 }
 
 fn on_all_listeners(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
@@ -208,80 +279,17 @@ fn on_all_listeners(check: &Check<'_>, rival: &Route, route: &Route) -> bool {
     }
 }
 
-/// Whether the rival's conditions hold whenever the route's do, and are as many of each kind: with more, the rival would
-/// come first whatever the order, and with fewer, later.
-fn implied(rival: &Route, route: &Route) -> bool {
-    rival.headers.len() == route.headers.len()
-        && rival.query.len() == route.query.len()
-        && rival.cookies.len() == route.cookies.len()
-        && others(rival) == others(route)
-        && holds_too(rival, route)
-}
-
-/// Whether the rival's conditions beside host, path and method hold whenever the route's do.
-fn holds_too(rival: &Route, route: &Route) -> bool {
-    values_hold(&rival.headers, &route.headers)
-        && values_hold(&rival.query, &route.query)
-        && values_hold(&rival.cookies, &route.cookies)
-        && (rival.when.is_none() || rival.when == route.when)
-        && within(
-            rival.clients.as_ref(),
-            route.clients.as_ref(),
-            network_covers,
-        )
-        && within(
-            rival.tls_names.as_ref(),
-            route.tls_names.as_ref(),
-            HostPattern::covers,
-        )
-}
-
-type Conditions<K, V> = Val<Vec<(Val<K>, Val<ValueMatch<V>>)>>;
-
-/// Whether each of the rival's conditions on names holds whenever the route's of that name does.
-fn values_hold<K: PartialEq, V: PartialEq>(
-    rival: &Conditions<K, V>,
-    route: &Conditions<K, V>,
-) -> bool {
-    let holds = |(name, wanted): &(Val<K>, Val<ValueMatch<V>>)| {
-        let own = route.iter().find(|(own, _)| own.value == name.value);
-        match (&wanted.value, own.map(|(_, own)| &own.value)) {
-            (wanted, Some(own)) if wanted == own => true,
-            (ValueMatch::Present, Some(ValueMatch::Value(_) | ValueMatch::Regex(_))) => true,
-            _ => false,
-        }
-    };
-    rival.iter().all(holds)
-}
-
-/// How many of the conditions that are counted last a route has.
-fn others(route: &Route) -> usize {
-    usize::from(route.clients.is_some())
+/// How many conditions of each kind a route has, in the order in which the kinds count.
+fn rank(route: &Route) -> [usize; 4] {
+    let others = usize::from(route.clients.is_some())
         + usize::from(route.tls_names.is_some())
-        + usize::from(route.when.is_some())
-}
-
-/// Whether a list of the rival's, if it has one, takes all that the route's list takes.
-fn within<T>(
-    rival: Option<&Val<Vec<Val<T>>>>,
-    route: Option<&Val<Vec<Val<T>>>>,
-    covers: impl Fn(&T, &T) -> bool,
-) -> bool {
-    match (rival, route) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(rivals), Some(own)) => own
-            .iter()
-            .all(|own| rivals.iter().any(|rival| covers(&rival.value, &own.value))),
-    }
-}
-
-fn network_covers(rival: &Network, own: &Network) -> bool {
-    match (rival, own) {
-        (Network::Unix, Network::Unix) => true,
-        (Network::Ip(rival), Network::Ip(own)) => rival.contains(own),
-        _ => false,
-    }
+        + usize::from(route.when.is_some());
+    [
+        route.headers.len(),
+        route.query.len(),
+        route.cookies.len(),
+        others,
+    ]
 }
 
 fn shadowed(check: &mut Check<'_>, route: &Val<Route>, dead: &[Dead<'_>]) {
@@ -302,20 +310,22 @@ fn shadowed(check: &mut Check<'_>, route: &Val<Route>, dead: &[Dead<'_>]) {
     for winner in winners.iter().take(3) {
         diagnostic = diagnostic.note(winner.span, format!("`{}` takes {what}", winner.name.value));
     }
-    check.report(diagnostic.help(remedy(route, &winners)));
+    let remedy = remedy(check, route, &winners);
+    check.report(diagnostic.help(remedy));
 }
 
-fn remedy(route: &Val<Route>, winners: &[&Val<Route>]) -> String {
+fn remedy(check: &Check<'_>, route: &Val<Route>, winners: &[&Val<Route>]) -> String {
     let [winner] = winners else {
         return "together they take everything this route is for; remove it, or move it before them".to_owned();
     };
-    let alike = winner.methods == route.methods
-        && winner.headers == route.headers
-        && winner.query == route.query
-        && winner.cookies == route.cookies
-        && winner.clients == route.clients
-        && winner.tls_names == route.tls_names
-        && winner.when == route.when;
+    if rank(winner) != rank(route) {
+        return format!(
+            "conditions of its own put `{}` first, wherever the two stand; remove one of them",
+            winner.name.value
+        );
+    }
+    let demands = |route| Conjunction::beside_place(check, route);
+    let alike = winner.methods == route.methods && demands(winner).implies(&demands(route));
     if alike {
         return "both are for the same requests, and the first one wins; remove one, or give it a path, host, method or header of its own".to_owned();
     }
@@ -347,34 +357,4 @@ fn duplicate_host(check: &mut Check<'_>, route: &Val<Route>, dead: &Dead<'_>) {
             )
             .help("remove it from one of the two routes, or give one of them a path of its own"),
     );
-}
-
-/// A route on listeners that only redirect.
-fn redirected(check: &mut Check<'_>, route: &Val<Route>) {
-    let config = check.config;
-    let Some(names) = &route.listeners else {
-        return;
-    };
-    let found: Vec<_> = names
-        .iter()
-        .filter_map(|name| config.listener(&name.value))
-        .collect();
-    let all = found.len() == names.len()
-        && found
-            .iter()
-            .all(|listener| listener.redirect_https.value != RedirectHttps::Off);
-    if let (true, Some(listener)) = (all, found.first()) {
-        check.report(
-            Diagnostic::error(
-                "shadowed-route",
-                format!("the route `{}` can never match", route.name.value),
-            )
-            .at(names.span, "no request gets past these listeners")
-            .note(
-                listener.redirect_https.span,
-                format!("`{}` redirects every request", listener.name.value),
-            )
-            .help("name the HTTPS listener instead, or take `redirect_https` away"),
-        );
-    }
 }

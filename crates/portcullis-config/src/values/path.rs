@@ -66,6 +66,7 @@ impl PathPattern {
             return Err(Invalid::new(format!("`{text}` matches no path: paths begin with `/`"))
                 .help(format!("an expression is for the whole path; write '.*{text}' if it may stand anywhere in it")));
         }
+        expression_start(&regex)?;
         Ok(Self::Regex(regex))
     }
 
@@ -145,7 +146,8 @@ impl PathPattern {
             (Self::Prefix(a), Self::Exact(b) | Self::Prefix(b)) => is_under(b, a),
             (Self::Prefix(a), Self::Template(_)) => is_under(other.fixed_prefix(), a),
             (Self::Prefix(a), Self::Regex(_)) => **a == *"/",
-            (Self::Template(a), Self::Template(b)) => a == b,
+            (Self::Template(a), Self::Exact(b)) => a.takes(b),
+            (Self::Template(a), Self::Template(b)) => a.shape() == b.shape(),
             (Self::Regex(a), Self::Regex(b)) => a == b,
             (Self::Exact(_) | Self::Template(_) | Self::Regex(_), _) => false,
         }
@@ -246,6 +248,35 @@ fn characters(text: &str) -> Result<(), Invalid> {
                     ))
                     .at(at..at + c.len_utf8()),
             );
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the plain text an expression begins with can stand in a normalised path.
+fn expression_start(regex: &Regex) -> Result<(), Invalid> {
+    let start = regex.fixed_start();
+    let bytes = start.as_bytes();
+    for (at, c) in start.char_indices() {
+        if c == '%' && at + 3 <= bytes.len() {
+            escape(&start, bytes, at).map_err(|error| Invalid { at: None, ..error })?;
+        }
+        if matches!(c, '?' | '#') {
+            return Err(Invalid::new(format!(
+                "`{regex}` matches no path: it needs {}",
+                character(c)
+            ))
+            .help("routes match the path only; a query is never part of it"));
+        }
+        if c.is_control() || c == ' ' || c == '\\' || !c.is_ascii() {
+            let encoded: String = c.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
+            return Err(Invalid::new(format!(
+                "`{regex}` matches no path: {} cannot be in one as it is",
+                character(c)
+            ))
+            .help(format!(
+                "requests carry it percent-encoded; write `{encoded}`"
+            )));
         }
     }
     Ok(())

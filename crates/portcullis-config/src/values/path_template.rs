@@ -69,6 +69,17 @@ impl PathTemplate {
         false
     }
 
+    /// The text without the names: equal for templates that take the same paths.
+    #[must_use]
+    pub(crate) fn shape(&self) -> String {
+        let segment = |segment: &Segment| match segment {
+            Segment::Literal(text) => format!("/{text}"),
+            Segment::One(_) => "/{}".to_owned(),
+            Segment::Rest(_) => "/{...}".to_owned(),
+        };
+        self.segments.iter().map(segment).collect()
+    }
+
     /// The names of its captures in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.segments.iter().filter_map(Segment::name)

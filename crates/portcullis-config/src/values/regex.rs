@@ -62,9 +62,31 @@ impl Regex {
         })
     }
 
+    /// The text that everything it matches begins with, as far as it is written as such; cut before what is no UTF-8.
+    pub(crate) fn fixed_start(&self) -> String {
+        let mut bytes = Vec::new();
+        fixed_start(&self.hir, &mut bytes);
+        let valid = bytes.utf8_chunks().next().map(|chunk| chunk.valid());
+        valid.unwrap_or_default().to_owned()
+    }
+
     /// A letter in upper case that a value would have to hold, outside of alternatives that could do without.
     pub(crate) fn upper_case(&self) -> Option<char> {
         upper_case(&self.hir)
+    }
+}
+
+/// Appends what all matches begin with; whether that is the whole of each.
+fn fixed_start(hir: &Hir, start: &mut Vec<u8>) -> bool {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => true,
+        HirKind::Literal(literal) => {
+            start.extend_from_slice(&literal.0);
+            true
+        }
+        HirKind::Capture(group) => fixed_start(&group.sub, start),
+        HirKind::Concat(parts) => parts.iter().all(|part| fixed_start(part, start)),
+        HirKind::Repetition(_) | HirKind::Alternation(_) | HirKind::Class(_) => false,
     }
 }
 
