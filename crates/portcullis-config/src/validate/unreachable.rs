@@ -35,11 +35,11 @@ fn offering<'a>(check: &Check<'a>, route: &Route) -> Option<Vec<&'a Val<Listener
     (!found.is_empty()).then_some(found)
 }
 
-/// A route on listeners that only redirect.
+/// A route on listeners that only redirect. A trusted proxy can say that a request came by HTTPS, which is then not redirected.
 fn redirected(check: &mut Check<'_>, route: &Val<Route>, listeners: &[&Val<Listener>]) {
-    let all = listeners
-        .iter()
-        .all(|listener| listener.redirect_https.value != RedirectHttps::Off);
+    let all = listeners.iter().all(|listener| {
+        listener.redirect_https.value != RedirectHttps::Off && listener.trusted_proxies.is_empty()
+    });
     if let (true, Some(names), Some(listener)) = (all, &route.listeners, listeners.first()) {
         check.report(
             never(route)

@@ -25,7 +25,7 @@ cookies = { beta = { regex = '[1-9]' } }
 service = "app"
 [[route]]
 name = "tls"
-tls_names = ["*.example.com"]
+when = { any = { tls_names = ["*.example.com"] } }
 service = "app"
 [[route]]
 name = "internal"
@@ -91,7 +91,7 @@ fn conditions_say_what_is_there_instead_and_where_they_are_written() {
         ),
         (
             "tls",
-            "the connection has no TLS, and `*.example.com` is wanted as its name",
+            "none of `any` holds: the connection has no TLS, and `*.example.com` is wanted as its name",
             at(24),
         ),
         (
