@@ -153,9 +153,8 @@ fn place(scope: Scope) -> &'static str {
 
 fn join(path: &str, field: &Field) -> String {
     let inner = path.trim_matches(['[', ']']);
-    let many = matches!(&field.shape, Shape::AnyOf(shapes) if shapes.iter().any(|shape| matches!(shape, Shape::List(_))));
-    let own = match (&field.shape, many) {
-        (Shape::Map { .. }, _) if inner.is_empty() => format!("{}.NAME", field.key),
+    let own = match &field.shape {
+        Shape::Map { .. } if inner.is_empty() => format!("{}.NAME", field.key),
         _ => field.key.to_owned(),
     };
     let path = if inner.is_empty() {
@@ -163,10 +162,43 @@ fn join(path: &str, field: &Field) -> String {
     } else {
         format!("{inner}.{own}")
     };
-    if many {
+    if is_many(&field.shape) {
         format!("[[{path}]]")
     } else {
         format!("[{path}]")
+    }
+}
+
+/// Whether several tables can stand under one key, one after the other.
+fn is_many(shape: &Shape) -> bool {
+    match shape {
+        Shape::List(_) => true,
+        Shape::AnyOf(shapes) => {
+            shapes.iter().any(|shape| matches!(shape, Shape::List(_))) && !is_shorthand(shapes)
+        }
+        _ => false,
+    }
+}
+
+/// Whether a list among these shapes is short for a table that holds it: `split = [...]` for `split = { services = [...] }`.
+fn is_shorthand(shapes: &[Shape]) -> bool {
+    let lists = shapes
+        .iter()
+        .filter(|shape| matches!(shape, Shape::List(_)));
+    let inner: Vec<&str> = lists.flat_map(table_docs).collect();
+    let tables = shapes
+        .iter()
+        .filter(|shape| matches!(shape, Shape::Table(_)));
+    let mut own = tables.flat_map(table_docs);
+    !inner.is_empty() && own.any(|doc| !inner.contains(&doc))
+}
+
+fn table_docs(shape: &Shape) -> Vec<&'static str> {
+    match shape {
+        Shape::Table(description) => vec![description.doc],
+        Shape::List(inner) => table_docs(inner),
+        Shape::AnyOf(shapes) => shapes.iter().flat_map(table_docs).collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -183,7 +215,13 @@ fn tables<'a>(shape: &'a Shape, path: &str, found: &mut Vec<Later<'a>>) {
         }
         Shape::List(inner) => tables(inner, path, found),
         Shape::Map { value, .. } => tables(value, path, found),
-        Shape::AnyOf(shapes) => shapes.iter().for_each(|shape| tables(shape, path, found)),
+        Shape::AnyOf(shapes) => {
+            let short = is_shorthand(shapes);
+            shapes
+                .iter()
+                .filter(|shape| !(short && matches!(shape, Shape::List(_))))
+                .for_each(|shape| tables(shape, path, found));
+        }
         Shape::Text { .. }
         | Shape::Words(_)
         | Shape::Integer { .. }
@@ -275,6 +313,9 @@ mod tests {
             "[[route]]",
             "[route.rewrite]",
             "[[service.NAME.servers]]",
+            "[route.split]",
+            "[[route.split.services]]",
+            "[route.split.sticky]",
         ] {
             assert!(
                 page.contains(&format!("`{section}`")),

@@ -14,8 +14,8 @@ section! {
         rate: required Rate,
         /// How many at once after a pause; as many as `rate` counts when absent.
         burst: optional u64 [1..=1_000_000],
-        /// The status of the refusal.
-        status: default Status = 429,
+        /// The status of the refusal, an error.
+        status: default Status [400..=599] = 429,
         /// The most clients remembered at once; the longest quiet ones are forgotten first.
         max_keys: default u64 [1..=10_000_000] = 100000,
     }

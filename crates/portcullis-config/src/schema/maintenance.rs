@@ -20,8 +20,8 @@ section! {
     pub struct Closed {
         /// The file that is the answer's body; the error page of the status when absent.
         page: optional LoadedFile,
-        /// The status of the answer.
-        status: default Status = 503,
+        /// The status of the answer, an error.
+        status: default Status [400..=599] = 503,
         /// When clients may ask again; not told when absent.
         retry_after: optional Duration,
         /// Networks of clients that are served all the same; `"unix"` for those on a Unix socket.

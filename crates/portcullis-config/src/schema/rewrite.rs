@@ -28,6 +28,23 @@ section! {
     }
 }
 
+impl Rewrite {
+    /// Whether it changes nothing and maps nothing back.
+    pub(crate) fn is_empty(&self) -> bool {
+        let options = [
+            self.strip_prefix.is_none(),
+            self.replace_prefix.is_none(),
+            self.path.is_none(),
+            self.query.is_none(),
+            self.host.is_none(),
+            self.request_headers.is_none(),
+            self.response_headers.is_none(),
+            !self.map_back.is_written(),
+        ];
+        options.into_iter().all(|is_none| is_none)
+    }
+}
+
 section! {
     /// Changes to the parameters of the query: first `keep` or `remove`, then `set`, then `add`. Names are compared decoded; parameters that
     /// are not named stay as they came.
@@ -116,6 +133,16 @@ section! {
         replace: default Vec<(Val<FieldName>, Val<Substitution>)> = {},
         /// Fields to take away.
         remove: default Vec<Val<FieldName>> = [],
+    }
+}
+
+impl HeaderEdits {
+    /// Whether no header is other than before.
+    pub(crate) fn changes_nothing(&self) -> bool {
+        let written = [&self.set, &self.add, &self.set_if_absent];
+        written.into_iter().all(|list| list.is_empty())
+            && self.replace.is_empty()
+            && self.remove.is_empty()
     }
 }
 

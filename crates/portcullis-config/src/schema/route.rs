@@ -163,7 +163,7 @@ section! {
     /// A fixed response.
     pub struct Respond {
         /// Its status.
-        status: default Status = 200,
+        status: default Status [200..=599] = 200,
         /// Its body.
         body: optional String,
         /// A file that is its body, instead of `body`.
@@ -203,7 +203,10 @@ impl Default for RedirectStatus {
 
 impl Value for RedirectStatus {
     fn shape() -> Shape {
-        Shape::Integer { min: 301, max: 308 }
+        Shape::AnyOf(vec![
+            Shape::Integer { min: 301, max: 303 },
+            Shape::Integer { min: 307, max: 308 },
+        ])
     }
 
     fn decode(node: &Node, cx: &mut Context<'_>) -> Option<Self> {

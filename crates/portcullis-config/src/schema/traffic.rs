@@ -65,7 +65,7 @@ section! {
         cookie: optional CookieName,
         /// A cookie that is set to the name of the service, and believed when it comes back.
         set_cookie: optional CookieName,
-        /// How long browsers keep the cookie that is set.
+        /// How long browsers keep the cookie that is set, in whole seconds.
         max_age: default Duration = "30d",
     }
 }
@@ -131,8 +131,8 @@ section! {
 section! {
     /// Requests that are answered with an error.
     pub struct Abort {
-        /// Its status.
-        status: required Status,
+        /// Its status, an error; write `respond` for another answer.
+        status: required Status [400..=599],
         /// How many of the requests.
         share: default Percent = "100%",
     }

@@ -80,6 +80,9 @@ fn lists(check: &mut Check<'_>, condition: &Condition) {
         check.not_empty(names, "tls_names", HELP);
         route::repeated(check, &names.value, "name");
     }
+    check.not_empty(&condition.headers, "headers", HELP);
+    check.not_empty(&condition.query, "query", HELP);
+    check.not_empty(&condition.cookies, "cookies", HELP);
     if let Some(listeners) = &condition.listeners {
         check.not_empty(listeners, "listeners", HELP);
         for name in listeners.iter() {

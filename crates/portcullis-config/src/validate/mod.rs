@@ -103,6 +103,36 @@ impl Check<'_> {
         }
     }
 
+    /// Reports a table that says nothing, unless what it says could not be read.
+    fn nothing(&mut self, span: Option<Span>, key: &str, says: &str) {
+        if self.is_whole(span) {
+            self.report(
+                Diagnostic::error("empty-list", format!("`{key}` {says} nothing"))
+                    .at(span, "nothing in it")
+                    .help(format!("leave it out, or say what it {says}")),
+            );
+        }
+    }
+
+    /// Whether nothing was reported inside a table and the tables that follow it and belong to the same route.
+    fn is_whole(&self, span: Option<Span>) -> bool {
+        let Some(start) = span else {
+            return false;
+        };
+        let file = self.sources.file(start.file);
+        let text = file.map_or("", |file| file.text.as_str());
+        let rest = text.get(start.end as usize..).unwrap_or_default();
+        let next = rest.match_indices("\n[").find(|(at, _)| {
+            !rest
+                .get(at + 2..)
+                .is_some_and(|header| header.starts_with("route."))
+        });
+        let length = next.map_or(rest.len(), |(at, _)| at);
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        let end = start.end.saturating_add(length);
+        self.is_clean(Some(Span { end, ..start }))
+    }
+
     /// Gives every value that occurred before to `report`, with the place of its first occurrence.
     fn repeated<'v, T: Hash + Eq + 'v>(
         &mut self,

@@ -45,6 +45,10 @@ fn lists(check: &mut Check<'_>, route: &Route) {
         check.not_empty(names, "tls_names", "leave it out for any name, and none");
         repeated(check, &names.value, "name");
     }
+    let key = "leave it out, or say what it must be";
+    check.not_empty(&route.headers, "headers", key);
+    check.not_empty(&route.query, "query", key);
+    check.not_empty(&route.cookies, "cookies", key);
 }
 
 pub(super) fn repeated<T: Hash + Eq + Display>(
@@ -137,13 +141,6 @@ fn whole_address(check: &mut Check<'_>, redirect: &Redirect) {
 
 fn respond(check: &mut Check<'_>, respond: &Val<Respond>) {
     let status = respond.status.value.code();
-    if status < 200 {
-        let message = format!("{status} is an interim status, not an answer");
-        check.report(
-            Diagnostic::error("out-of-range", message)
-                .at(respond.status.span, "write one from 200 to 599"),
-        );
-    }
     let body = respond
         .body
         .as_ref()
@@ -205,16 +202,19 @@ fn rewrite(check: &mut Check<'_>, rewrite: &Val<Rewrite>, route: &Route) {
             .help("`replace_prefix` takes the old prefix away by itself"),
         );
     }
+    if rewrite.is_empty() {
+        check.nothing(rewrite.span, "rewrite", "changes");
+    }
     prefix(check, rewrite, route);
     changes::check(check, rewrite);
     if let Some(host) = &rewrite.host {
         template::scope(check, host, Scope::Request);
     }
     if let Some(edits) = &rewrite.request_headers {
-        template::all_edits(check, edits, Scope::Request);
+        template::all_edits(check, edits, "request_headers", Scope::Request);
     }
     if let Some(edits) = &rewrite.response_headers {
-        template::all_edits(check, edits, Scope::Response);
+        template::all_edits(check, edits, "response_headers", Scope::Response);
     }
 }
 

@@ -48,7 +48,8 @@ pub(super) fn check(check: &mut Check<'_>) {
         .routes
         .iter()
         .enumerate()
-        .filter(|(_, route)| is_whole(check, route))
+        // Without a condition that could not be read a route looks wider than it is.
+        .filter(|(_, route)| check.is_whole(route.span))
         .map(|(index, route)| Rival {
             route,
             index,
@@ -199,28 +200,6 @@ fn hosts(route: &Route) -> Vec<(Option<&HostMatch>, Option<Span>)> {
             .collect(),
         None => vec![(None, None)],
     }
-}
-
-/// Whether all conditions of a route could be read; without one of them it looks wider than it is.
-fn is_whole(check: &Check<'_>, route: &Val<Route>) -> bool {
-    let Some(start) = route.span else {
-        return false;
-    };
-    let text = check
-        .sources
-        .file(start.file)
-        .map_or("", |file| file.text.as_str());
-    let rest = text.get(start.end as usize..).unwrap_or_default();
-    let next = rest.match_indices("\n[").find(|(at, _)| {
-        !rest
-            .get(at + 2..)
-            .is_some_and(|header| header.starts_with("route."))
-    });
-    let length = next.map_or(rest.len(), |(at, _)| at);
-    let end = start
-        .end
-        .saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
-    check.is_clean(Some(Span { end, ..start }))
 }
 
 /// The routes that together take everything this one could, among those of the same place that come before it; none when something

@@ -82,6 +82,7 @@ const MOST_EDITS: usize = 64;
 pub(super) fn all_edits(
     check: &mut Check<'_>,
     list: &Val<Vec<Val<HeaderEdits>>>,
+    key: &str,
     direction: Scope,
 ) {
     if list.value.len() > MOST_EDITS {
@@ -93,7 +94,11 @@ pub(super) fn all_edits(
             .at(list.span, ""),
         );
     }
+    check.not_empty(list, key, "leave it out, or say what it changes");
     for one in &list.value {
+        if one.changes_nothing() {
+            check.nothing(one.span, key, "changes");
+        }
         edits(check, one, direction);
         conditions(check, one, direction);
     }

@@ -9,7 +9,7 @@ use crate::schema::{
     Val,
 };
 use crate::source::Span;
-use crate::values::{Percent, Status};
+use crate::values::Percent;
 
 /// The longest delay that can be injected: longer ones would outlive everything that waits for them.
 const LONGEST_DELAY: Duration = Duration::from_secs(3600);
@@ -65,33 +65,21 @@ fn mirror(check: &mut Check<'_>, mirror: &Val<Mirror>, route: &Route) {
 
 /// Checks how a listener or a route is closed.
 pub(super) fn maintenance(check: &mut Check<'_>, written: &Val<Maintenance>) {
-    let Maintenance::On(Closed {
-        status,
-        retry_after,
-        ..
-    }) = &written.value
-    else {
+    let Maintenance::On(Closed { retry_after, .. }) = &written.value else {
         return;
     };
-    error_status(check, status, "maintenance is answered with an error");
-    if let Some(after) = retry_after
-        && (after.subsec_nanos() > 0 || after.is_zero())
-    {
-        check.report(
-            Diagnostic::error("out-of-range", "`retry_after` is told in whole seconds")
-                .at(after.span, "")
-                .help("write \"1s\" or more"),
-        );
+    if let Some(after) = retry_after {
+        whole_seconds(check, after, "retry_after");
     }
 }
 
-fn error_status(check: &mut Check<'_>, status: &Val<Status>, why: &str) {
-    let code = status.value.code();
-    if code < 400 {
+/// Reports a duration that a message could only tell wrong: the messages count whole seconds, and none at all means something else.
+fn whole_seconds(check: &mut Check<'_>, duration: &Val<Duration>, key: &str) {
+    if duration.subsec_nanos() > 0 || duration.is_zero() {
         check.report(
-            Diagnostic::error("out-of-range", format!("{code} is not an error"))
-                .at(status.span, "write one from 400 to 599")
-                .help(why),
+            Diagnostic::error("out-of-range", format!("`{key}` is told in whole seconds"))
+                .at(duration.span, "")
+                .help("write \"1s\" or more"),
         );
     }
 }
@@ -148,6 +136,7 @@ fn split(check: &mut Check<'_>, split: &Val<Split>) {
             ),
             _ => {}
         }
+        whole_seconds(check, &by.max_age, "max_age");
         if by.set_cookie.is_none() && by.max_age.is_written() {
             check.report(
                 Diagnostic::warning("no-effect", "`max_age` has no effect without `set_cookie`")
@@ -175,7 +164,6 @@ fn fault(check: &mut Check<'_>, fault: &Val<Fault>) {
     }
     if let Some(abort) = &fault.abort {
         share(check, &abort.share);
-        error_status(check, &abort.status, "write `respond` for a fixed answer");
     }
     if let Some(when) = &fault.when {
         conditions(check, when, "when");

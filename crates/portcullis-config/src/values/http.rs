@@ -218,6 +218,12 @@ impl Status {
     }
 }
 
+impl From<Status> for u64 {
+    fn from(status: Status) -> Self {
+        Self::from(status.0)
+    }
+}
+
 impl FromStr for Status {
     type Err = Invalid;
 
