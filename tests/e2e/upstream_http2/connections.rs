@@ -257,3 +257,44 @@ fn connections_are_given_up_when_idle_or_old() {
     assert_eq!(proxy.connect("web").get("a", "/").status, 200);
     origin.wait_open(0);
 }
+
+#[test]
+fn a_place_for_one_client_is_found_by_that_client_though_another_waited_longer() {
+    let (first, second) = (Gate::default(), Gate::default());
+    let gates = [first.clone(), second.clone()];
+    let origin = Origin::tcp(move |peer| {
+        peer.proxy_header();
+        with_http2(peer, &[], &|http2| {
+            http2.answer_all(|call| {
+                match call.path() {
+                    "/a1" => gates[0].pass(),
+                    "/b1" => gates[1].pass(),
+                    _ => {}
+                }
+                (200, b"ok".to_vec())
+            });
+        });
+    });
+    let config = format!(
+        "{CONFIG}proxy_protocol = \"v1\"\nhttp2 = {{ max_streams = 1, max_connections = 1 }}\n"
+    );
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut a = proxy.connect("web").http2();
+    let mut b = proxy.connect("web").http2();
+    let b1 = b.get("a", "/b1");
+    origin.wait_count(1);
+    let a1 = a.get("a", "/a1");
+    origin.wait_count(2);
+    // Requests of a connection are taken in their order, so a PING's answer says that those before it wait.
+    let b2 = b.get("a", "/b2");
+    assert!(b.is_alive());
+    let a2 = a.get("a", "/a2");
+    assert!(a.is_alive());
+    first.open();
+    assert_eq!(a.answer(a1).status(), 200);
+    assert_eq!(a.answer(a2).status(), 200, "its connection is free");
+    second.open();
+    assert_eq!(b.answer(b1).status(), 200);
+    assert_eq!(b.answer(b2).status(), 200);
+    assert_eq!(origin.connections(), 2);
+}

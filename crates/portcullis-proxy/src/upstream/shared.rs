@@ -138,7 +138,7 @@ impl Shared {
             self.count_as(Usage::Idle);
         }
         if let Some(shelf) = self.shelf.upgrade() {
-            shelf.place_is_free();
+            shelf.place_is_free(&self.terms);
         }
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::futures::Notified;
 
 use super::pool::BuildIdentity;
 use super::shared::{Lease, Rules, Shared};
-use super::terms::{Fit, Wanted};
+use super::terms::{Fit, Terms, Wanted};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::worker::Worker;
@@ -41,7 +41,10 @@ pub(crate) struct Shelf {
     failed: Cell<(u64, Failure)>,
     /// The server chose HTTP/1.1 the last time it was asked.
     speaks_http1: Cell<bool>,
+    /// A place or a connection came or went: for requests that wait for a place.
     changed: Notify,
+    /// A connection's server has told something, or the connection is gone: for requests that have a place.
+    told: Notify,
     idle: Cell<Duration>,
     age: Cell<Option<Duration>>,
 }
@@ -63,6 +66,7 @@ impl Shelves {
                 failed: Cell::new((0, Failure::CONNECT)),
                 speaks_http1: Cell::new(false),
                 changed: Notify::new(),
+                told: Notify::new(),
                 idle: Cell::new(idle),
                 age: Cell::new(age),
             })
@@ -163,11 +167,11 @@ impl Shelf {
         client: &Client,
     ) -> Result<bool, Failure> {
         loop {
-            let changed = self.changed.notified();
+            let told = self.told.notified();
             match lease.shared().takes_tunnels() {
                 Some(takes) => return Ok(takes),
                 None if lease.shared().is_lost() => return Err(Failure::CLOSED_EARLY),
-                None => wait(changed, worker, client).await?,
+                None => wait(told, worker, client).await?,
             }
         }
     }
@@ -192,9 +196,15 @@ impl Shelf {
         (is_wanted && usable + making < http2.max_connections).then(|| Place::Make(self.make()))
     }
 
-    /// A place was given back: one of those who wait may look.
-    pub(super) fn place_is_free(&self) {
-        if self.waiting.get() > 0 {
+    /// A place on a connection made under `terms` was given back: one of those who wait may look. Where it is a place for one
+    /// client only, nobody knows whose turn it is, so all of them look.
+    pub(super) fn place_is_free(&self, terms: &Terms) {
+        if self.waiting.get() == 0 {
+            return;
+        }
+        if terms.is_of_one_client() {
+            self.changed.notify_waiters();
+        } else {
             self.changed.notify_one();
         }
     }
@@ -202,6 +212,7 @@ impl Shelf {
     /// All of those who wait look again.
     pub(super) fn something_changed(&self) {
         self.changed.notify_waiters();
+        self.told.notify_waiters();
     }
 
     pub(super) fn remove(&self, connection: &Rc<Shared>) {

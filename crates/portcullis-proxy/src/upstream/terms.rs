@@ -61,6 +61,11 @@ pub(crate) enum Fit {
 }
 
 impl Terms {
+    /// Whether only requests of one client may use the connection.
+    pub(crate) fn is_of_one_client(&self) -> bool {
+        self.introduction.is_some()
+    }
+
     pub(crate) fn fit(&self, wanted: &Wanted<'_>) -> Fit {
         let same_tls = match (&self.tls, wanted.tls) {
             (None, None) => true,
