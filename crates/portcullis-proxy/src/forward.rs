@@ -1,6 +1,7 @@
 //! Passing a request to a server: pick, connect, send, relay; and again with another where that is allowed.
 
 mod connection;
+mod refused;
 mod streams;
 
 use std::rc::Rc;
@@ -24,6 +25,7 @@ use crate::snapshot::Snapshot;
 use crate::tunnel;
 use crate::upstream::Upstream;
 use crate::worker::Worker;
+use refused::Refused;
 
 /// A failure, and what is still unread of the request's body.
 pub(crate) type Failed = (Failure, Body);
@@ -51,7 +53,9 @@ pub(crate) async fn forward(
     let mut last = Failure::NO_SERVER;
     let mut again_at = None;
     let mut http1 = false;
-    while story.attempts < service.attempts.max(1) {
+    let mut refused = Refused::default();
+    let most = service.attempts.max(1);
+    while story.attempts < most + refused.times() {
         let pick = again_at.or_else(|| pick(worker, snapshot, forward.service, &tried));
         let Some((id, server)) =
             pick.and_then(|id| Some((id, snapshot.live.servers.get(id.index())?)))
@@ -73,6 +77,7 @@ pub(crate) async fn forward(
             keep_alive,
             fresh,
             http1,
+            refused: refused.until(),
         };
         let (failure, upload) = match attempt.run(client, desk, story).await {
             Ok(next) => return Ok(next),
@@ -82,7 +87,10 @@ pub(crate) async fn forward(
         let may_repeat = upload.is_repeatable()
             && !story.answered
             && may_retry(service, desk.request.head.method(), failure.retry);
-        if story.attempts >= service.attempts || !may_repeat {
+        if may_repeat && failure.retry == Retry::Unprocessed {
+            refused.bear(worker.now(), scene.timeouts.connect);
+        }
+        if !may_repeat || story.attempts >= most + refused.times() {
             return Err((failure, upload.into_rest(&mut desk.input)));
         }
         // A stale connection says nothing about its server, which is asked again on a new one.
@@ -155,6 +163,8 @@ struct Attempt<'a> {
     fresh: bool,
     /// The server has asked for HTTP/1.1.
     http1: bool,
+    /// A server has refused the stream of an earlier attempt, and until when places may be waited for because of that.
+    refused: Option<Moment>,
 }
 
 impl Attempt<'_> {

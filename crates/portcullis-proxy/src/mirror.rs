@@ -280,6 +280,7 @@ impl Task {
             introduction: self.introduction,
             http1_only: true,
             tunnel: false,
+            settled: false,
         };
         let mut io = connect(target, &server.address, wanted).await.ok()?;
         let mut unsent = &self.bytes[..];

@@ -1,7 +1,7 @@
 //! How shared connections to servers are filled, fail and end.
 
 use super::{CONFIG, Gate, echo, origin, proxy, with_http2};
-use portcullis_harness::http2::request;
+use portcullis_harness::http2::{Frame, kind, request};
 use portcullis_harness::{Http2Peer, Origin, Proxy, eventually};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -297,4 +297,73 @@ fn a_place_for_one_client_is_found_by_that_client_though_another_waited_longer()
     assert_eq!(b.answer(b1).status(), 200);
     assert_eq!(b.answer(b2).status(), 200);
     assert_eq!(origin.connections(), 2);
+}
+
+#[test]
+fn one_request_goes_ahead_until_a_server_says_how_many_it_takes() {
+    let gate = Gate::default();
+    let ahead = Arc::new(AtomicUsize::new(0));
+    let (held, seen) = (gate.clone(), Arc::clone(&ahead));
+    let origin = Origin::tcp(move |peer| {
+        held.pass();
+        with_http2(peer, &[(3, 2)], &|http2| {
+            http2.frame(kind::PING, 0, 0, *b"so far..");
+            http2.until(|http2| http2.echoes > 0);
+            seen.store(http2.calls.len(), Ordering::SeqCst);
+            http2.answer_all(|_| (200, b"ok".to_vec()));
+        });
+    });
+    let config = format!("{CONFIG}http2 = {{ max_connections = 1 }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut client = proxy.connect("web").http2();
+    let streams: Vec<u32> = (0..5).map(|_| client.get("a", "/")).collect();
+    assert!(client.is_alive());
+    gate.open();
+    for stream in streams {
+        assert_eq!(client.answer(stream).status(), 200);
+    }
+    assert_eq!(ahead.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn refused_streams_are_sent_again_a_few_times_without_counting_as_attempts() {
+    for (refusals, status) in [(3, 200), (4, 502)] {
+        let turns = AtomicUsize::new(0);
+        let origin = origin(move |http2| {
+            while let Some(stream) = http2.whole() {
+                if turns.fetch_add(1, Ordering::SeqCst) < refusals {
+                    http2.reset(stream, 7);
+                } else {
+                    http2.answer(stream, 200, b"done");
+                }
+            }
+        });
+        let config = format!("{CONFIG}retry = {{ attempts = 1 }}\n");
+        let proxy = Proxy::start(&config, &[("app", origin.address())]);
+        assert_eq!(proxy.connect("web").get("a", "/x").status, status);
+        assert_eq!(proxy.record("/x")["attempts"], 4);
+        assert_eq!(origin.connections(), 1);
+    }
+}
+
+#[test]
+fn a_server_that_takes_no_requests_yet_is_waited_for() {
+    let origin = Origin::tcp(|peer| {
+        with_http2(peer, &[(3, 0)], &|http2| {
+            let Some(ahead) = http2.whole() else { return };
+            http2.reset(ahead, 7);
+            http2.frame(kind::PING, 0, 0, *b"so far..");
+            http2.until(|http2| http2.echoes > 0);
+            assert_eq!(http2.calls.len(), 1);
+            http2.frame(kind::SETTINGS, 0, 0, Frame::settings(&[(3, 1)]));
+            http2.answer_all(|_| (200, b"ok".to_vec()));
+        });
+    });
+    let config = format!("{CONFIG}retry = {{ attempts = 1 }}\nhttp2 = {{ max_connections = 1 }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut client = proxy.connect("web").http2();
+    let streams: Vec<u32> = (0..3).map(|_| client.get("a", "/")).collect();
+    for stream in streams {
+        assert_eq!(client.answer(stream).status(), 200);
+    }
 }

@@ -88,7 +88,8 @@ impl Frame {
     }
 
     /// SETTINGS of these numbers and values.
-    pub(crate) fn settings(settings: &[(u16, u32)]) -> Vec<u8> {
+    #[must_use]
+    pub fn settings(settings: &[(u16, u32)]) -> Vec<u8> {
         let parts = settings
             .iter()
             .map(|(name, value)| [&name.to_be_bytes()[..], &value.to_be_bytes()].concat());

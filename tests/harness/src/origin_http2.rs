@@ -60,6 +60,8 @@ pub struct Http2Peer<'a> {
     window: i64,
     /// PINGs that came.
     pub pings: usize,
+    /// Answers to our PINGs that came.
+    pub echoes: usize,
     /// Answer PINGs.
     pub pongs: bool,
     /// The proxy has closed.
@@ -94,6 +96,7 @@ impl Peer {
             room: BTreeMap::from([(0, 65_535)]),
             window: 65_535,
             pings: 0,
+            echoes: 0,
             pongs: true,
             closed: false,
         };
@@ -271,6 +274,7 @@ impl Http2Peer<'_> {
                     self.frame(kind::PING, flag::ACK, 0, frame.payload.clone());
                 }
             }
+            kind::PING => self.echoes += 1,
             kind::GOAWAY => self.goaway = Some(frame.number(4)),
             kind::RST_STREAM => {
                 self.calls.entry(stream).or_default().reset = Some(frame.number(0));

@@ -37,11 +37,13 @@ impl Attempt<'_> {
             story.timings.connected = Some(now);
             return Ok(upstream);
         }
-        client.timer.arm(
-            Slot::Upload,
-            Some(Deadline::Connect),
-            now.plus(self.scene.timeouts.connect),
-        );
+        let mut until = now.plus(self.scene.timeouts.connect);
+        if let Some(bound) = self.refused.filter(|bound| *bound > now) {
+            until = until.min(bound);
+        }
+        client
+            .timer
+            .arm(Slot::Upload, Some(Deadline::Connect), until);
         let made = if self.service.protocols.has_http2() && !wanted.http1_only {
             Box::pin(self.place(client, wanted)).await
         } else {
@@ -70,7 +72,7 @@ impl Attempt<'_> {
         if !protocols.has_http2() || wanted.http1_only || wanted.tunnel {
             return None;
         }
-        let lease = self.shelf().free(wanted)?;
+        let lease = self.shelf().free(wanted, &self.service.http2)?;
         Some(on_place(lease, now))
     }
 
@@ -88,32 +90,37 @@ impl Attempt<'_> {
         client: &Client,
         wanted: Wanted<'_>,
     ) -> Result<(Upstream, bool), Failure> {
-        let shelf = self.shelf();
-        let place = shelf
-            .place(self.worker, client, &wanted, &self.service.http2)
-            .await?;
-        let (upstream, reused) = match place {
-            Place::Lease(lease) => (on_place(lease, self.worker.now()), true),
-            Place::Http1 => {
-                let upstream = self.connect(client, wanted).await?;
-                (self.settle(shelf.make(), upstream, wanted)?, false)
-            }
-            Place::Make(making) => match self.connect(client, wanted).await {
-                Ok(upstream) => (self.settle(making, upstream, wanted)?, false),
-                Err(failure) => {
-                    if failure != Failure::CLIENT_GONE {
-                        making.failed(failure);
-                    }
-                    return Err(failure);
+        let (shelf, worker) = (self.shelf(), self.worker);
+        loop {
+            let place = shelf
+                .place(worker, client, &wanted, &self.service.http2)
+                .await?;
+            let (upstream, reused) = match place {
+                Place::Lease(lease) => (on_place(lease, worker.now()), true),
+                Place::Http1 => {
+                    let upstream = self.connect(client, wanted).await?;
+                    (self.settle(shelf.make(&wanted), upstream, wanted)?, false)
                 }
-            },
-        };
-        if let (ServerIo::Http2(lease), true) = (&upstream.io, wanted.tunnel)
-            && !shelf.takes_tunnels(lease, self.worker, client).await?
-        {
-            return Err(Failure::NO_TUNNEL);
+                Place::Make(making) => match self.connect(client, wanted).await {
+                    Ok(upstream) => (self.settle(making, upstream, wanted)?, false),
+                    Err(failure) => {
+                        if failure != Failure::CLIENT_GONE {
+                            making.failed(failure);
+                        }
+                        return Err(failure);
+                    }
+                },
+            };
+            let ServerIo::Http2(lease) = &upstream.io else {
+                return Ok((upstream, reused));
+            };
+            if wanted.tunnel && !shelf.takes_tunnels(lease, worker, client).await? {
+                return Err(Failure::NO_TUNNEL);
+            }
+            if !wanted.settled || shelf.takes_all(lease, worker, client).await? {
+                return Ok((upstream, reused));
+            }
         }
-        Ok((upstream, reused))
     }
 
     /// What becomes of a new connection now that it is known what the server speaks.
@@ -159,6 +166,7 @@ impl Attempt<'_> {
             introduction,
             http1_only: self.http1 || tunnel && self.service.protocols.has_http1(),
             tunnel,
+            settled: self.refused.is_some(),
         })
     }
 

@@ -161,6 +161,13 @@ mod tests {
     use crate::io::PollIo;
     use crate::snapshot::SnapshotCell;
     use crate::testing::{MINIMAL, planned};
+    use crate::upstream::terms::Wanted;
+
+    const TWO: ServiceHttp2 = ServiceHttp2 {
+        max_streams: 2,
+        max_connections: 1,
+        stream_window: 65_535,
+    };
 
     /// A socket that panics as soon as it is looked at.
     struct Broken;
@@ -213,7 +220,7 @@ mod tests {
             &shelf,
             10,
         );
-        let lease = shelf.make().done(&shared);
+        let lease = shelf.make(&Wanted::default()).done(&shared);
         assert_eq!((server.http2(), server.connections()), ((1, 1), (1, 0)));
         let driver = Driver::new(Broken, Rc::clone(&shared.session));
         let carried = carry(
@@ -224,11 +231,7 @@ mod tests {
         );
         assert!(contained(carried).await.is_none(), "it panicked");
         assert!(lease.is_over() && shared.is_lost());
-        assert!(
-            shelf
-                .free(&crate::upstream::terms::Wanted::default())
-                .is_none()
-        );
+        assert!(shelf.free(&Wanted::default(), &TWO).is_none());
         drop(lease);
         assert_eq!((server.http2(), server.connections()), ((0, 0), (0, 0)));
     }

@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     server: Arc<ServerLive>,
     worker: WorkerId,
     shelf: Weak<Shelf>,
-    /// Requests at once that we allow.
+    /// Requests at once that it was made for; its window has room for the responses of so many.
     most: usize,
     taken: Cell<usize>,
     usage: Cell<Usage>,
@@ -90,11 +90,33 @@ impl Shared {
         self.server.name()
     }
 
-    /// Whether one more request may go this way now.
-    pub(super) fn has_room(&self) -> bool {
+    /// Whether one more request may go this way now, where no more than `most` may at once.
+    pub(super) fn has_room(&self, most: u32) -> bool {
+        let allowed = self.allowed().min(self.most).min(most as usize);
         self.is_open()
-            && self.taken.get() < self.most
+            && self.taken.get() < allowed
             && self.session.with(|connection| connection.room_to_open()) > 0
+    }
+
+    /// Requests at once that the server allows. Before its settings have come that is not known, and what it may refuse is
+    /// not sent: a single request goes ahead.
+    fn allowed(&self) -> usize {
+        self.session
+            .with(|connection| match connection.peer().received {
+                true => connection.peer().max_streams as usize,
+                false => 1,
+            })
+    }
+
+    /// Whether the server's settings have come.
+    pub(super) fn is_settled(&self) -> bool {
+        self.session.with(|connection| connection.peer().received)
+    }
+
+    /// Whether the server allows as many requests as hold a place; `None` before its settings came.
+    pub(super) fn takes_all(&self) -> Option<bool> {
+        self.is_settled()
+            .then(|| self.taken.get() <= self.allowed())
     }
 
     /// Whether the connection is gone.

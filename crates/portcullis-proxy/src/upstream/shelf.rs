@@ -16,7 +16,7 @@ use tokio::sync::futures::Notified;
 
 use super::pool::BuildIdentity;
 use super::shared::{Lease, Rules, Shared};
-use super::terms::{Fit, Terms, Wanted};
+use super::terms::{Fit, Introduction, Terms, Wanted};
 use crate::client::Client;
 use crate::failure::Failure;
 use crate::worker::Worker;
@@ -33,8 +33,8 @@ pub(crate) struct Shelves(RefCell<HashMap<u64, Rc<Shelf>, BuildIdentity>>);
 /// The shared connections to one server.
 pub(crate) struct Shelf {
     connections: RefCell<Vec<Rc<Shared>>>,
-    /// Connections that are being made.
-    making: Cell<usize>,
+    /// Connections that are being made, by the client that they name.
+    making: RefCell<Vec<Option<Introduction>>>,
     /// Requests that wait for a place.
     waiting: Cell<usize>,
     /// How many attempts to connect have failed, and of what the last.
@@ -61,7 +61,7 @@ impl Shelves {
         let shelf = shelves.entry(server.uid()).or_insert_with(|| {
             Rc::new(Shelf {
                 connections: RefCell::default(),
-                making: Cell::new(0),
+                making: RefCell::default(),
                 waiting: Cell::new(0),
                 failed: Cell::new((0, Failure::CONNECT)),
                 speaks_http1: Cell::new(false),
@@ -114,7 +114,9 @@ pub(crate) enum Place {
 
 impl Shelf {
     fn is_empty(&self) -> bool {
-        self.connections.borrow().is_empty() && self.making.get() == 0 && self.waiting.get() == 0
+        self.connections.borrow().is_empty()
+            && self.making.borrow().is_empty()
+            && self.waiting.get() == 0
     }
 
     /// A place on a connection that suits, or leave to make one. Waits where neither can be had, until a deadline of the
@@ -139,23 +141,26 @@ impl Shelf {
             wait(changed, worker, client).await?;
             let (count, failure) = self.failed.get();
             if count != failures {
+                self.changed.notify_one(); // a place that it may have been told of is for the next
                 return Err(failure);
             }
         }
     }
 
     /// A place on a connection that suits and has room now.
-    pub(crate) fn free(&self, wanted: &Wanted<'_>) -> Option<Lease> {
+    pub(crate) fn free(&self, wanted: &Wanted<'_>, http2: &ServiceHttp2) -> Option<Lease> {
         let connections = self.connections.borrow();
-        let suits = |one: &&Rc<Shared>| one.terms.fit(wanted) == Fit::Fits && one.has_room();
+        let suits =
+            |one: &&Rc<Shared>| one.terms.fit(wanted) == Fit::Fits && has_place(one, wanted, http2);
         connections.iter().find(suits).map(Shared::lease)
     }
 
     /// Leave to make a connection, asked for or not.
-    pub(crate) fn make(self: &Rc<Self>) -> Making {
-        self.making.set(self.making.get() + 1);
+    pub(crate) fn make(self: &Rc<Self>, wanted: &Wanted<'_>) -> Making {
+        self.making.borrow_mut().push(wanted.introduction);
         Making {
             shelf: Rc::clone(self),
+            client: wanted.introduction,
         }
     }
 
@@ -166,10 +171,31 @@ impl Shelf {
         worker: &Worker,
         client: &Client,
     ) -> Result<bool, Failure> {
+        self.told(lease, worker, client, Shared::takes_tunnels)
+            .await
+    }
+
+    /// Whether the server takes as many requests as were sent to it and this one. Waits as above.
+    pub(crate) async fn takes_all(
+        &self,
+        lease: &Lease,
+        worker: &Worker,
+        client: &Client,
+    ) -> Result<bool, Failure> {
+        self.told(lease, worker, client, Shared::takes_all).await
+    }
+
+    async fn told(
+        &self,
+        lease: &Lease,
+        worker: &Worker,
+        client: &Client,
+        what: fn(&Shared) -> Option<bool>,
+    ) -> Result<bool, Failure> {
         loop {
             let told = self.told.notified();
-            match lease.shared().takes_tunnels() {
-                Some(takes) => return Ok(takes),
+            match what(lease.shared()) {
+                Some(answer) => return Ok(answer),
                 None if lease.shared().is_lost() => return Err(Failure::CLOSED_EARLY),
                 None => wait(told, worker, client).await?,
             }
@@ -177,23 +203,38 @@ impl Shelf {
     }
 
     fn try_place(self: &Rc<Self>, wanted: &Wanted<'_>, http2: &ServiceHttp2) -> Option<Place> {
-        let mut usable = 0;
+        let (mut usable, mut unsettled) = (0, 0);
         for connection in self.connections.borrow().iter() {
             match connection.terms.fit(wanted) {
                 Fit::Outdated => connection.leave(),
                 Fit::OtherClient => {}
-                Fit::Fits if connection.has_room() => {
+                Fit::Fits if has_place(connection, wanted, http2) => {
                     return Some(Place::Lease(connection.lease()));
                 }
-                Fit::Fits => usable += usize::from(connection.is_open()),
+                Fit::Fits if connection.is_open() => {
+                    usable += 1;
+                    unsettled += usize::from(!connection.is_settled());
+                }
+                Fit::Fits => {}
             }
         }
         if self.speaks_http1.get() {
             return Some(Place::Http1);
         }
-        let making = self.making.get();
-        let is_wanted = self.waiting.get() >= making.saturating_mul(http2.max_streams as usize);
-        (is_wanted && usable + making < http2.max_connections).then(|| Place::Make(self.make()))
+        // Those that are being made, or whose servers have not said how much they take, will have places as well.
+        let making = self.making_for(wanted);
+        let coming = (making + unsettled).saturating_mul(http2.max_streams as usize);
+        let is_wanted = self.waiting.get() >= coming;
+        (is_wanted && usable + making < http2.max_connections)
+            .then(|| Place::Make(self.make(wanted)))
+    }
+
+    fn making_for(&self, wanted: &Wanted<'_>) -> usize {
+        let making = self.making.borrow();
+        making
+            .iter()
+            .filter(|client| **client == wanted.introduction)
+            .count()
     }
 
     /// A place on a connection made under `terms` was given back: one of those who wait may look. Where it is a place for one
@@ -223,6 +264,11 @@ impl Shelf {
     }
 }
 
+/// Whether a connection that suits has room for such a request now.
+fn has_place(connection: &Shared, wanted: &Wanted<'_>, http2: &ServiceHttp2) -> bool {
+    (!wanted.settled || connection.is_settled()) && connection.has_room(http2.max_streams)
+}
+
 /// Waits for a change, no longer than until a deadline of the client passes.
 async fn wait(changed: Notified<'_>, worker: &Worker, client: &Client) -> Result<(), Failure> {
     let mut changed = pin!(changed);
@@ -247,6 +293,7 @@ async fn wait(changed: Notified<'_>, worker: &Worker, client: &Client) -> Result
 /// A connection in the making. When it is dropped, those who wait look again.
 pub(crate) struct Making {
     shelf: Rc<Shelf>,
+    client: Option<Introduction>,
 }
 
 impl Making {
@@ -279,9 +326,10 @@ impl Making {
 
 impl Drop for Making {
     fn drop(&mut self) {
-        self.shelf
-            .making
-            .set(self.shelf.making.get().saturating_sub(1));
+        let mut making = self.shelf.making.borrow_mut();
+        let at = making.iter().position(|client| *client == self.client);
+        at.map(|at| making.swap_remove(at));
+        drop(making);
         self.shelf.something_changed();
     }
 }

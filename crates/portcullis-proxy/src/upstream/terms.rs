@@ -40,6 +40,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) http1_only: bool,
     /// It is to become a tunnel.
     pub(crate) tunnel: bool,
+    /// A server has refused it already: of a shared connection it is to be known how many requests the server takes.
+    pub(crate) settled: bool,
 }
 
 /// What a connection was made under.
