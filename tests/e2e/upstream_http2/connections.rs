@@ -2,7 +2,7 @@
 
 use super::{CONFIG, Gate, echo, origin, proxy, with_http2};
 use portcullis_harness::http2::{Frame, kind, request};
-use portcullis_harness::{Http2Peer, Origin, Proxy, eventually};
+use portcullis_harness::{Authority, Http2Peer, Origin, OriginTls, Proxy, Setup, eventually};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -366,4 +366,33 @@ fn a_server_that_takes_no_requests_yet_is_waited_for() {
     for stream in streams {
         assert_eq!(client.answer(stream).status(), 200);
     }
+}
+
+#[test]
+fn a_maker_in_a_hurry_does_not_fail_those_who_wait_for_its_connection() {
+    let gate = Gate::default();
+    let held = gate.clone();
+    let turns = AtomicUsize::new(0);
+    let authority = Authority::new("internal");
+    let tls = OriginTls::new(&authority.issue(&["127.0.0.1"])).offering(&["h2"]);
+    let origin = Origin::tls(&tls, move |peer| {
+        if turns.fetch_add(1, Ordering::SeqCst) == 0 {
+            held.pass(); // the handshake waits
+        }
+        with_http2(peer, &[], &echo);
+    });
+    let hurry =
+        "[[route]]\npath = \"/hurry\"\nservice = \"app\"\ntimeouts = { request = \"200ms\" }\n";
+    let config = CONFIG.replacen("[[route]]", &format!("{hurry}[[route]]"), 1);
+    let proxy = Setup::new()
+        .file("ca.pem", authority.pem())
+        .set("app", origin.address())
+        .start(&format!("{config}tls = {{ ca = \"ca.pem\" }}\n"));
+    let mut client = proxy.connect("web").http2();
+    let hurry = client.get("a", "/hurry");
+    let patient = client.get("a", "/patient");
+    assert_eq!(client.answer(hurry).status(), 504);
+    assert_eq!(client.answer(patient).text(), "/patient ");
+    assert_eq!(origin.connections(), 2);
+    gate.open();
 }

@@ -104,7 +104,7 @@ impl Attempt<'_> {
                 Place::Make(making) => match self.connect(client, wanted).await {
                     Ok(upstream) => (self.settle(making, upstream, wanted)?, false),
                     Err(failure) => {
-                        if failure != Failure::CLIENT_GONE {
+                        if !is_its_own(failure) {
                             making.failed(failure);
                         }
                         return Err(failure);
@@ -213,6 +213,11 @@ impl Attempt<'_> {
         );
         self.worker.wake_upkeep();
     }
+}
+
+/// Whether a failure to connect is that of one request: its client left, or its time is over. Others may have more time.
+fn is_its_own(failure: Failure) -> bool {
+    failure == Failure::CLIENT_GONE || failure.deadline.is_some()
 }
 
 /// A place on a connection, as an attempt holds it.
