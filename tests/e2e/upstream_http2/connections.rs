@@ -396,3 +396,25 @@ fn a_maker_in_a_hurry_does_not_fail_those_who_wait_for_its_connection() {
     assert_eq!(origin.connections(), 2);
     gate.open();
 }
+
+#[test]
+fn whatever_comes_from_a_server_shows_that_it_lives() {
+    let origin = origin(|http2| {
+        http2.pongs = false;
+        let Some(stream) = http2.begun() else { return };
+        http2.head(stream, 200, &[], false);
+        http2.begun();
+        http2.until(|http2| http2.pings > 0);
+        http2.data(stream, b"alive", false);
+        http2.answer_all(|_| (200, b"next".to_vec()));
+    });
+    let config = format!("{CONFIG}timeouts = {{ response_header = \"1s\" }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut client = proxy.connect("web").http2();
+    let stream = client.get("a", "/slow");
+    client.until(|http2| !http2.so_far(stream).fields.0.is_empty());
+    assert_eq!(proxy.connect("web").get("a", "/stuck").status, 504);
+    client.until(|http2| http2.so_far(stream).body == b"alive");
+    assert_eq!(proxy.connect("web").get("a", "/next").text(), "next");
+    assert_eq!(origin.connections(), 1, "it is used again");
+}

@@ -22,6 +22,8 @@ pub(crate) struct Driver<S> {
 /// What a poll of a driver came to.
 #[derive(Default)]
 pub(crate) struct Progress {
+    /// Bytes came from the socket.
+    pub(crate) heard: bool,
     /// Bytes went into the socket.
     pub(crate) wrote: bool,
     /// Bytes wait for room in the socket.
@@ -65,7 +67,7 @@ impl<S: Source> Driver<S> {
             progress.end = Some(End::Closed);
             return progress;
         }
-        progress.end = self.read(cx, worker, on_event);
+        progress.end = self.read(cx, worker, &mut progress.heard, on_event);
         self.tell(on_event);
         self.write(cx, &mut progress);
         self.tell(on_event);
@@ -83,6 +85,7 @@ impl<S: Source> Driver<S> {
         &mut self,
         cx: &mut Context<'_>,
         worker: &Worker,
+        heard: &mut bool,
         on_event: &mut dyn FnMut(Event),
     ) -> Option<End> {
         for _ in 0..READS {
@@ -92,7 +95,10 @@ impl<S: Source> Driver<S> {
             let mut buffer = worker.relay_buffers.take();
             let read = poll_fill(&mut self.io, cx, &mut buffer);
             let end = match read {
-                Poll::Ready(Ok(n)) if n > 0 => self.receive(worker, buffer.filled()),
+                Poll::Ready(Ok(n)) if n > 0 => {
+                    *heard = true;
+                    self.receive(worker, buffer.filled())
+                }
                 Poll::Ready(_) => Some(End::Closed),
                 Poll::Pending => None,
             };

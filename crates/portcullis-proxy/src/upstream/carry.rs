@@ -128,6 +128,9 @@ fn step<S: Source>(
     driver: &mut Driver<S>,
 ) -> Poll<()> {
     let progress = driver.poll(cx, worker, &mut |event| shared.on_event(event));
+    if progress.heard {
+        shared.heard();
+    }
     if !progress.blocked {
         shared.blocked.set(None);
     } else if progress.wrote || shared.blocked.get().is_none() {

@@ -176,11 +176,19 @@ impl Shared {
     pub(super) fn on_event(&self, event: Event) {
         match event {
             Event::GoAway { .. } => self.leave(),
-            Event::Pong => self.suspected.set(None),
             Event::Settings => {}
             _ => return,
         }
         if let Some(shelf) = self.shelf.upgrade() {
+            shelf.something_changed();
+        }
+    }
+
+    /// Something has come from the server: it lives, whatever a request is still waiting for.
+    pub(super) fn heard(&self) {
+        if self.suspected.take().is_some()
+            && let Some(shelf) = self.shelf.upgrade()
+        {
             shelf.something_changed();
         }
     }
