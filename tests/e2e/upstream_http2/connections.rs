@@ -398,6 +398,57 @@ fn a_maker_in_a_hurry_does_not_fail_those_who_wait_for_its_connection() {
 }
 
 #[test]
+fn connections_for_one_client_each_are_kept_no_more_than_unused_ones_may_be() {
+    let origin = Origin::tcp(|peer| {
+        peer.proxy_header();
+        with_http2(peer, &[], &echo);
+    });
+    let config = format!("{CONFIG}proxy_protocol = \"v1\"\npool = {{ max_idle = 2 }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut clients: Vec<_> = (0..5).map(|_| proxy.connect("web")).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("a", "/x").text(), "/x ");
+    }
+    origin.wait_open(2);
+    assert_eq!(origin.connections(), 5);
+    assert_eq!(clients[4].get("a", "/x").text(), "/x ");
+    assert_eq!(origin.connections(), 5, "the one used last is still there");
+}
+
+#[test]
+fn a_reload_that_lowers_the_requests_at_once_holds_for_connections_that_are_there() {
+    let gate = Gate::default();
+    let most = Arc::new(AtomicUsize::new(0));
+    let (held, seen) = (gate.clone(), Arc::clone(&most));
+    let origin = origin(move |http2| {
+        let Some(first) = http2.whole() else { return };
+        http2.answer(first, 200, b"first");
+        let two: Vec<u32> = (0..2).filter_map(|_| http2.whole()).collect();
+        held.pass();
+        http2.frame(kind::PING, 0, 0, *b"so far..");
+        http2.until(|http2| http2.echoes > 0);
+        seen.store(http2.calls.len(), Ordering::SeqCst);
+        two.iter()
+            .for_each(|stream| http2.answer(*stream, 200, b"ok"));
+        http2.answer_all(|_| (200, b"ok".to_vec()));
+    });
+    let config =
+        |most| format!("{CONFIG}http2 = {{ max_streams = {most}, max_connections = 1 }}\n");
+    let mut proxy = Proxy::start(&config(50), &[("app", origin.address())]);
+    assert_eq!(proxy.connect("web").get("a", "/").status, 200);
+    proxy.reload(&config(2)).expect(0);
+    let mut client = proxy.connect("web").http2();
+    let streams: Vec<u32> = (0..5).map(|_| client.get("a", "/")).collect();
+    assert!(client.is_alive());
+    gate.open();
+    for stream in streams {
+        assert_eq!(client.answer(stream).status(), 200);
+    }
+    assert_eq!(most.load(Ordering::SeqCst), 3, "the first one, and two");
+    assert_eq!(origin.connections(), 1);
+}
+
+#[test]
 fn whatever_comes_from_a_server_shows_that_it_lives() {
     let origin = origin(|http2| {
         http2.pongs = false;

@@ -19,7 +19,7 @@ use crate::upstream::Upstream;
 use crate::upstream::carry::Beginning;
 use crate::upstream::connect::{Target, connect};
 use crate::upstream::shared::Lease;
-use crate::upstream::shelf::{Making, Place, Shelf};
+use crate::upstream::shelf::{Keeping, Making, Place, Shelf};
 use crate::upstream::terms::{Introduction, Terms, Wanted};
 
 impl Attempt<'_> {
@@ -78,9 +78,14 @@ impl Attempt<'_> {
 
     fn shelf(&self) -> Rc<Shelf> {
         let service = self.service;
-        self.worker
-            .shelves
-            .of(self.server, service.upstream_idle, service.max_age)
+        self.worker.shelves.of(
+            self.server,
+            Keeping {
+                idle: service.upstream_idle,
+                age: service.max_age,
+                most_unused: service.max_idle,
+            },
+        )
     }
 
     /// A place on a shared connection, be it made for that, or a connection of its own where the server speaks HTTP/1.1;
@@ -90,15 +95,17 @@ impl Attempt<'_> {
         client: &Client,
         wanted: Wanted<'_>,
     ) -> Result<(Upstream, bool), Failure> {
-        let (shelf, worker) = (self.shelf(), self.worker);
+        let (shelf, worker, http2) = (self.shelf(), self.worker, &self.service.http2);
         loop {
-            let place = shelf
-                .place(worker, client, &wanted, &self.service.http2)
-                .await?;
+            let place = shelf.place(worker, client, &wanted, http2).await?;
             let (upstream, reused) = match place {
                 Place::Lease(lease) => (on_place(lease, worker.now()), true),
                 Place::Http1 => {
                     let upstream = self.connect(client, wanted).await?;
+                    // Should the server speak HTTP/2 by now, others may have found that out before.
+                    if upstream.io.chose_http2() && !shelf.takes_another(&wanted, http2) {
+                        continue;
+                    }
                     (self.settle(shelf.make(&wanted), upstream, wanted)?, false)
                 }
                 Place::Make(making) => match self.connect(client, wanted).await {

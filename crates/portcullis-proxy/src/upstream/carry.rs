@@ -164,6 +164,7 @@ mod tests {
     use crate::io::PollIo;
     use crate::snapshot::SnapshotCell;
     use crate::testing::{MINIMAL, planned};
+    use crate::upstream::shelf::Keeping;
     use crate::upstream::terms::Wanted;
 
     const TWO: ServiceHttp2 = ServiceHttp2 {
@@ -213,7 +214,12 @@ mod tests {
         let snapshots = Arc::new(SnapshotCell::new(plan, Arc::clone(&live), Arc::default()));
         let worker = Worker::new(WorkerId::new(0), snapshots, Clock::start(), Box::new(()));
         let server = live.servers.first().unwrap();
-        let shelf = worker.shelves.of(server, Duration::from_secs(1), None);
+        let keeping = Keeping {
+            idle: Duration::from_secs(1),
+            age: None,
+            most_unused: 1,
+        };
+        let shelf = worker.shelves.of(server, keeping);
         let shared = Shared::new(
             Connection::client(&Settings::default(), 0),
             Terms::default(),
@@ -225,6 +231,8 @@ mod tests {
         );
         let lease = shelf.make(&Wanted::default()).done(&shared);
         assert_eq!((server.http2(), server.connections()), ((1, 1), (1, 0)));
+        let another = || shelf.takes_another(&Wanted::default(), &TWO);
+        assert!(!another(), "one connection is all that is allowed");
         let driver = Driver::new(Broken, Rc::clone(&shared.session));
         let carried = carry(
             Rc::clone(&worker),
@@ -234,6 +242,7 @@ mod tests {
         );
         assert!(contained(carried).await.is_none(), "it panicked");
         assert!(lease.is_over() && shared.is_lost());
+        assert!(another(), "its successor may be made");
         assert!(shelf.free(&Wanted::default(), &TWO).is_none());
         drop(lease);
         assert_eq!((server.http2(), server.connections()), ((0, 0), (0, 0)));

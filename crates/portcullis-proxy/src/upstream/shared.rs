@@ -153,15 +153,23 @@ impl Shared {
         }
     }
 
-    fn give_back(&self) {
+    fn give_back(self: &Rc<Self>) {
         self.server.http2_streams(self.worker, -1);
         self.taken.set(self.taken.get().saturating_sub(1));
-        if self.taken.get() == 0 && self.usage.get() == Usage::Used {
+        if self.is_unused() && self.usage.get() == Usage::Used {
             self.count_as(Usage::Idle);
         }
         if let Some(shelf) = self.shelf.upgrade() {
             shelf.place_is_free(&self.terms);
+            if self.is_unused() {
+                shelf.became_unused(self);
+            }
         }
+    }
+
+    /// Whether no request holds a place.
+    pub(super) fn is_unused(&self) -> bool {
+        self.taken.get() == 0
     }
 
     /// Whether the server has said by its settings that it takes extended CONNECT; `None` before its settings came.
@@ -212,7 +220,7 @@ impl Shared {
 
     /// Upkeep: leaves when old or idle for too long, gives up when there is no sign of life.
     pub(super) fn keep_up(&self, now: Moment, rules: &Rules) {
-        if self.taken.get() == 0 && self.idle.get().is_none() {
+        if self.is_unused() && self.idle.get().is_none() {
             self.idle.set(Some(now));
         }
         let since =

@@ -45,18 +45,23 @@ pub(crate) struct Shelf {
     changed: Notify,
     /// A connection's server has told something, or the connection is gone: for requests that have a place.
     told: Notify,
-    idle: Cell<Duration>,
-    age: Cell<Option<Duration>>,
+    keeping: Cell<Keeping>,
+}
+
+/// How long, and how many, connections of a service are kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Keeping {
+    /// One that nobody uses.
+    pub(crate) idle: Duration,
+    /// Any one.
+    pub(crate) age: Option<Duration>,
+    /// How many that nobody uses.
+    pub(crate) most_unused: usize,
 }
 
 impl Shelves {
     /// The shelf of a server, under the rules of its service as they are now.
-    pub(crate) fn of(
-        &self,
-        server: &ServerLive,
-        idle: Duration,
-        age: Option<Duration>,
-    ) -> Rc<Shelf> {
+    pub(crate) fn of(&self, server: &ServerLive, keeping: Keeping) -> Rc<Shelf> {
         let mut shelves = self.0.borrow_mut();
         let shelf = shelves.entry(server.uid()).or_insert_with(|| {
             Rc::new(Shelf {
@@ -67,12 +72,10 @@ impl Shelves {
                 speaks_http1: Cell::new(false),
                 changed: Notify::new(),
                 told: Notify::new(),
-                idle: Cell::new(idle),
-                age: Cell::new(age),
+                keeping: Cell::new(keeping),
             })
         });
-        shelf.idle.set(idle);
-        shelf.age.set(age);
+        shelf.keeping.set(keeping);
         Rc::clone(shelf)
     }
 
@@ -80,9 +83,10 @@ impl Shelves {
     pub(crate) fn purge(&self, now: Moment) {
         let shelves: Vec<_> = self.0.borrow().values().map(Rc::clone).collect();
         for shelf in &shelves {
+            let keeping = shelf.keeping.get();
             let rules = Rules {
-                idle: shelf.idle.get(),
-                age: shelf.age.get(),
+                idle: keeping.idle,
+                age: keeping.age,
                 patience: PATIENCE,
                 settle: SETTLE,
             };
@@ -90,6 +94,7 @@ impl Shelves {
             for connection in connections {
                 connection.keep_up(now, &rules);
             }
+            shelf.trim();
         }
         drop(shelves);
         self.0
@@ -229,6 +234,13 @@ impl Shelf {
             .then(|| Place::Make(self.make(wanted)))
     }
 
+    /// Whether one more connection for such requests is within bounds.
+    pub(crate) fn takes_another(&self, wanted: &Wanted<'_>, http2: &ServiceHttp2) -> bool {
+        let connections = self.connections.borrow();
+        let usable = |one: &&Rc<Shared>| one.terms.fit(wanted) == Fit::Fits && one.is_open();
+        connections.iter().filter(usable).count() + self.making_for(wanted) < http2.max_connections
+    }
+
     fn making_for(&self, wanted: &Wanted<'_>) -> usize {
         let making = self.making.borrow();
         making
@@ -248,6 +260,36 @@ impl Shelf {
         } else {
             self.changed.notify_one();
         }
+    }
+
+    /// A connection has no request any more: it is the one unused for the shortest time.
+    pub(super) fn became_unused(&self, connection: &Rc<Shared>) {
+        let mut connections = self.connections.borrow_mut();
+        let at = connections
+            .iter()
+            .position(|one| Rc::ptr_eq(one, connection));
+        if let Some(at) = at {
+            connections.get_mut(at..).unwrap_or_default().rotate_left(1);
+        }
+        drop(connections);
+        self.trim();
+    }
+
+    /// Leaves those that are unused for the longest time where more are than are to be kept, unless somebody waits for a place.
+    fn trim(&self) {
+        if self.waiting.get() > 0 {
+            return;
+        }
+        let connections = self.connections.borrow();
+        let unused = || {
+            connections
+                .iter()
+                .filter(|one| one.is_open() && one.is_unused())
+        };
+        let beyond = unused()
+            .count()
+            .saturating_sub(self.keeping.get().most_unused);
+        unused().take(beyond).for_each(|one| one.leave());
     }
 
     /// All of those who wait look again.
