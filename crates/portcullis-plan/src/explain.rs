@@ -11,6 +11,7 @@ mod question;
 mod show;
 mod traffic;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::net::IpAddr;
 
 use crate::decide::{Answer, Decision, Refusal};
@@ -51,12 +52,16 @@ pub struct Explanation {
     pub candidates: Vec<Candidate>,
     /// What the answer is, in one line.
     pub verdict: String,
+    /// `file:line` of what says so, where that is no route.
+    pub verdict_place: Option<String>,
     /// The route that takes it, if one does.
     pub route: Option<String>,
     /// Status of an answer of our own; `None` for a forwarded request.
     pub status: Option<u16>,
     /// Fields of an answer of our own, where it was rehearsed.
     pub answer: Vec<(String, String)>,
+    /// A digest of the body of a configured answer; equal bodies have equal ones.
+    pub body_digest: Option<u64>,
     /// Where a forwarded request goes and how it is changed.
     pub forwarding: Option<Forwarding>,
 }
@@ -119,9 +124,11 @@ impl Explanation {
             },
             candidates: Vec::new(),
             verdict: String::new(),
+            verdict_place: None,
             route: None,
             status: None,
             answer: Vec::new(),
+            body_digest: None,
             forwarding: None,
         }
     }
@@ -180,9 +187,22 @@ impl Explanation {
                 let (status, text) = answer_text(answer, &facts);
                 self.status = Some(status);
                 self.verdict = by + &text;
+                match answer {
+                    Answer::Maintenance(closed) => {
+                        self.verdict_place = Some(closed.place.to_string());
+                    }
+                    Answer::Respond(response) => self.body_digest = Some(digest(&response.body)),
+                    _ => {}
+                }
             }
         }
     }
+}
+
+fn digest(body: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    body.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn answer_text(answer: &Answer<'_>, facts: &Facts<'_>) -> (u16, String) {
@@ -214,10 +234,7 @@ fn answer_text(answer: &Answer<'_>, facts: &Facts<'_>) -> (u16, String) {
         ),
         Answer::Maintenance(closed) => (
             closed.status,
-            format!(
-                "is closed for maintenance: answers {} ({})",
-                closed.status, closed.place
-            ),
+            format!("is closed for maintenance: answers {}", closed.status),
         ),
         Answer::Refuse(refusal) => (refusal.status(), refused(*refusal)),
     }

@@ -147,12 +147,19 @@ pub fn decision(told: &Result<Explanation, String>) -> String {
         Err(reason) => return format!("cannot come: {reason}"),
     };
     let mut line = told.verdict.clone();
+    let answer = told.answer.iter();
+    line.extend(answer.map(|(name, value)| format!("; {name}: {value}")));
+    if let Some(digest) = told.body_digest {
+        line.push_str(&format!("; body {digest:016x}"));
+    }
     if let Some(to) = &told.forwarding {
         line.push_str(&format!(" as {} to host {}", to.target, to.host));
         let own = |(name, _): &&(String, String)| !matches!(name.as_str(), "host");
         for (name, value) in to.sent.iter().filter(own) {
             line.push_str(&format!("; {name}: {value}"));
         }
+        let answered = to.response_edits.iter();
+        line.extend(answered.map(|edit| format!("; answered with {edit}")));
     }
     line
 }

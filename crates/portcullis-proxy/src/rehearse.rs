@@ -26,8 +26,9 @@ use crate::scene::{Scene, Story};
 use crate::snapshot::Snapshot;
 use crate::understand::understand;
 
-/// Stands for the id that each request is given.
-const NEW_ID: &[u8] = b"<new>";
+/// The random bits that the id of a rehearsed request is made of, and that id. It is shown as `<new>`, since each request has another.
+const NEW_BITS: u64 = 0x6e65_775f_7265_7175;
+const NEW_ID: &str = "6e65775f726571756e65775f72657175";
 
 /// What becomes of the request that `question` describes, as a message without a body.
 ///
@@ -60,16 +61,13 @@ pub fn rehearse(
     let asked_name = question.tls_name.map_or_else(|| host(&request), asked_name);
     let who = Who {
         peer: question.peer(),
-        local: None,
+        local: question.local(listener),
         tls: handshake_for(&asked_name, listener).map(Box::new),
     };
     begun.tls_name = listener.tls.as_ref().map(|_| asked_name);
-    if let Err(failure) = understand(&mut request, &who, listener, &mut || 0) {
+    if let Err(failure) = understand(&mut request, &who, listener, &mut || NEW_BITS) {
         Refused::Failed(failure).tell(&mut begun);
         return Ok(begun);
-    }
-    if request.id.iter().all(|digit| *digit == b'0') && !request.id.is_empty() {
-        request.id = NEW_ID.to_vec();
     }
     let snapshot = Snapshot {
         plan: Arc::clone(plan),
@@ -86,7 +84,23 @@ pub fn rehearse(
     let mut explanation = explain(plan, live, &facts, &decision, asked, request.trusted);
     (explanation.protocol, explanation.tls_name) = (begun.protocol, begun.tls_name);
     show(&decision, scene, &who, &mut request, &mut explanation);
+    hide_id(&mut explanation);
     Ok(explanation)
+}
+
+/// Puts `<new>` where the request's own id would stand.
+fn hide_id(explanation: &mut Explanation) {
+    let hide = |text: &mut String| *text = text.replace(NEW_ID, "<new>");
+    hide(&mut explanation.verdict);
+    explanation
+        .answer
+        .iter_mut()
+        .for_each(|(_, value)| hide(value));
+    if let Some(to) = &mut explanation.forwarding {
+        hide(&mut to.target);
+        hide(&mut to.host);
+        to.sent.iter_mut().for_each(|(_, value)| hide(value));
+    }
 }
 
 /// Why there is no request to decide about.

@@ -114,6 +114,26 @@ impl Question<'_> {
         )
     }
 
+    /// The address of ours that it comes to, as far as that is told by what the listener is bound to and by an address in the URL.
+    #[must_use]
+    pub fn local(&self, listener: &Listener) -> Option<SocketAddr> {
+        let target = self.target().ok()?;
+        let bound = listener.binds.iter().filter_map(|bind| match bind {
+            Bind::Tcp { address, .. } => Some(*address),
+            _ => None,
+        });
+        let bound: Vec<SocketAddr> = bound.collect();
+        let asked = bound.iter().find(|one| Some(one.port()) == target.port);
+        let bound = asked.or(bound.first())?;
+        if !bound.ip().is_unspecified() {
+            return Some(*bound);
+        }
+        let mut scratch = Vec::new();
+        let (host, _) = normalize::host(target.authority.as_bytes(), &mut scratch);
+        let ip: IpAddr = host.trim_matches(['[', ']']).parse().ok()?;
+        Some((ip, bound.port()).into())
+    }
+
     pub(super) fn target(&self) -> Result<Target, String> {
         if self.method.is_empty() || self.method.contains(|c: char| !c.is_ascii_graphic()) {
             return Err(format!(

@@ -52,7 +52,10 @@ impl fmt::Display for Explanation {
             writeln!(f, "\nroutes")?;
             candidates(f, &self.candidates)?;
         }
-        writeln!(f, "\n=> {}", self.verdict)?;
+        match &self.verdict_place {
+            Some(place) => writeln!(f, "\n=> {} ({place})", self.verdict)?,
+            None => writeln!(f, "\n=> {}", self.verdict)?,
+        }
         self.answer
             .iter()
             .try_for_each(|(name, value)| writeln!(f, "  answered  {name}: {value}"))?;
@@ -155,6 +158,7 @@ impl Explanation {
             "scheme": self.scheme.as_str(),
             "routes": candidates.collect::<Vec<_>>(),
             "verdict": self.verdict,
+            "verdict_place": self.verdict_place,
             "route": self.route,
             "status": self.status,
             "answer": fields(&self.answer),

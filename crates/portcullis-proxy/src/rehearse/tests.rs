@@ -337,6 +337,69 @@ timeouts = { connect = "2s" }
     assert_eq!(closed.status, Some(500));
     assert_eq!(
         closed.verdict,
-        "route `closed` is closed for maintenance: answers 500 (test.toml:12)"
+        "route `closed` is closed for maintenance: answers 500"
     );
+    assert_eq!(closed.verdict_place.as_deref(), Some("test.toml:12"));
+}
+
+/// What the error page says of its length is what a client gets, whose request has an id of its own.
+#[test]
+fn an_error_page_has_its_real_length() {
+    let text = "[listener.a]\nbind = \"127.0.0.1:80\"\n[[route]]\nmethods = [\"PUT\"]\nrespond = { status = 204 }\n";
+    let told = told(text, &question("GET", "http://a/", &[])).unwrap();
+    let of = |name: &str| {
+        let found = told.answer.iter().find(|(own, _)| own == name);
+        found.map(|(_, value)| value.clone()).unwrap()
+    };
+    assert_eq!(of("x-request-id"), "<new>");
+    let mut page = Vec::new();
+    let id = [b'0'; 32];
+    portcullis_plan::answer::error_page(405, None, &Default::default(), &id, &mut page);
+    assert_eq!(of("content-length"), page.len().to_string());
+}
+
+#[test]
+fn the_address_that_a_request_comes_to_is_that_of_the_listener() {
+    let location = |bind: &str, url: &str| {
+        let text = format!(
+            "[listener.a]\nbind = \"{bind}\"\n[[route]]\nredirect = \"https://{{host}}/{{local_ip}}/{{local_port}}\"\n"
+        );
+        let told = told(&text, &question("GET", url, &[])).unwrap();
+        let found = told.answer.into_iter().find(|(name, _)| name == "location");
+        found.unwrap().1
+    };
+    let bound = location("127.0.0.9:8080", "http://a:8080/");
+    assert_eq!(bound, "https://a/127.0.0.9/8080");
+    let any = location("0.0.0.0:8080", "http://127.0.0.7:8080/");
+    assert_eq!(any, "https://127.0.0.7/127.0.0.7/8080");
+}
+
+/// Moved lines decide nothing; another answer, body or change of an answer does.
+#[test]
+fn decisions_are_compared_by_what_clients_get() {
+    use portcullis_plan::replay::decision;
+    let line = |route: &str| {
+        let text = format!(
+            "[listener.a]\nbind = \"127.0.0.1:80\"\n{route}\n[service.app]\nservers = [\"127.0.0.1:1\"]\n"
+        );
+        decision(&told(&text, &question("GET", "http://a/", &[])))
+    };
+    let closed = "[[route]]\nservice = \"app\"\nmaintenance = true";
+    assert_eq!(line(closed), line(&format!("\n\n{closed}")));
+    for (one, other) in [
+        (
+            "[[route]]\nrespond = { body = \"a\" }",
+            "[[route]]\nrespond = { body = \"b\" }",
+        ),
+        (
+            "[[route]]\nrespond = { headers = { x = \"a\" } }",
+            "[[route]]\nrespond = { headers = { x = \"b\" } }",
+        ),
+        (
+            "[[route]]\nservice = \"app\"\nrewrite = { response_headers = { set = { x = \"a\" } } }",
+            "[[route]]\nservice = \"app\"\nrewrite = { response_headers = { set = { x = \"b\" } } }",
+        ),
+    ] {
+        assert_ne!(line(one), line(other), "{one}");
+    }
 }
