@@ -65,7 +65,8 @@ fn a_header_block_that_dribbles_ends_the_connection() {
 #[test]
 fn heads_that_follow_each_other_closely_have_each_their_own_time() {
     let origin = Origin::answering(|_| ok(""));
-    let proxy = proxy(&origin, "client_header = \"1s\"", "");
+    let any_number = "limits = { requests_per_connection = \"off\" }";
+    let proxy = proxy(&origin, "client_header = \"1s\"", any_number);
     let mut client = proxy.connect("web").http2();
     assert_eq!(served(&mut client, "/"), 200);
     let head = |client: &mut Http2| {
