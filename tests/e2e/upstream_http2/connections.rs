@@ -469,3 +469,20 @@ fn whatever_comes_from_a_server_shows_that_it_lives() {
     assert_eq!(proxy.connect("web").get("a", "/next").text(), "next");
     assert_eq!(origin.connections(), 1, "it is used again");
 }
+
+#[test]
+fn an_answer_without_a_body_gives_its_place_back_at_once() {
+    let origin = Origin::tcp(|peer| {
+        with_http2(peer, &[(3, 1)], &|http2| {
+            http2.answer_all(|_| (204, Vec::new()));
+        });
+    });
+    let config =
+        format!("{CONFIG}timeouts = {{ connect = \"2s\" }}\nhttp2 = {{ max_connections = 1 }}\n");
+    let proxy = Proxy::start(&config, &[("app", origin.address())]);
+    let mut client = proxy.connect("web").http2();
+    let streams: Vec<u32> = (0..8).map(|_| client.get("a", "/")).collect();
+    for stream in streams {
+        assert_eq!(client.answer(stream).status(), 204);
+    }
+}

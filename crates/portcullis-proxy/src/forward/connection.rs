@@ -206,6 +206,9 @@ impl Attempt<'_> {
 
     /// Puts a connection that can serve again into the pool.
     pub(super) fn keep(&self, upstream: Upstream, story: &Story) {
+        if matches!(upstream.io, ServerIo::Http2(_)) {
+            return; // a place is given back, not kept from others
+        }
         let now = story.timings.response.unwrap_or_default();
         let mut expires = now.plus(self.service.upstream_idle);
         if let Some(age) = self.service.max_age {
