@@ -133,7 +133,11 @@ impl Page {
         ));
         for (name, scope, what) in [
             ("request_header", Scope::Request, "request as received"),
-            ("response_header", Scope::Response, "response as sent"),
+            (
+                "response_header",
+                Scope::Response,
+                "server's response, as received",
+            ),
         ] {
             self.text.push_str(&format!(
                 "| `{{{name}.NAME}}` | {} | This header of the {what}; empty when absent. |\n",

@@ -10,7 +10,7 @@ use crate::Facts;
 use crate::outcome::Outcome;
 use crate::variables::write_variable;
 
-pub use edits::{EditCondition, EditGroup, Editing, HeaderEdits, Lines};
+pub use edits::{EditCondition, EditGroup, HeaderEdits};
 
 /// A text with variables, ready to be filled in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -179,23 +179,12 @@ mod tests {
         Template::from(&text.parse::<portcullis_config::Template>().unwrap())
     }
 
-    fn written(edits: &HeaderEdits, fields: &TestFields) -> String {
+    fn written(text: &str, fields: &TestFields) -> String {
         let listener = listener(Vec::new());
         let mut out = Vec::new();
         let facts = facts(&listener, "h", "/x", fields);
-        edits
-            .begin(&facts, None)
-            .write(fields, &facts, None, &mut out);
+        write_field("x", &template(text), &facts, None, &mut out);
         String::from_utf8(out).unwrap()
-    }
-
-    fn edits(set: &[(&str, &str)], add: &[(&str, &str)]) -> HeaderEdits {
-        let fields = |list: &[(&str, &str)]| {
-            list.iter()
-                .map(|(name, text)| ((*name).into(), template(text)))
-                .collect()
-        };
-        HeaderEdits::new(vec!["x-gone".into()], fields(set), fields(add))
     }
 
     #[test]
@@ -207,37 +196,16 @@ mod tests {
     }
 
     #[test]
-    fn removed_and_replaced_fields_are_dropped_in_any_case() {
-        let edits = edits(&[("x-set", "1")], &[("x-add", "2")]);
-        let listener = listener(Vec::new());
-        let begun = edits.begin(&facts(&listener, "h", "/x", &()), None);
-        assert!(begun.drops(b"X-Gone") && begun.drops(b"x-SET"));
-        assert!(!begun.drops(b"x-add") && !begun.drops(b"x-other") && !begun.drops(b""));
-        assert!(!edits.is_empty() && HeaderEdits::default().is_empty());
-    }
-
-    #[test]
-    fn edits_are_written_as_lines() {
-        let edits = edits(&[("x-set", "{host}{path}")], &[("x-add", "2")]);
-        assert_eq!(
-            written(&edits, &TestFields::new(&[])),
-            "x-set: h/x\r\nx-add: 2\r\n"
-        );
-    }
-
-    #[test]
     fn empty_value_is_not_written() {
-        let edits = edits(
-            &[("x-set", "{request_header.x-absent}")],
-            &[("x-add", "{query}")],
-        );
-        assert_eq!(written(&edits, &TestFields::new(&[])), "");
+        let none = TestFields::new(&[]);
+        assert_eq!(written("{host}{path}", &none), "x: h/x\r\n");
+        assert_eq!(written("{request_header.x-absent}", &none), "");
     }
 
     #[test]
     fn values_cannot_inject_a_field() {
-        let edits = edits(&[("x-set", "{request_header.x-evil}")], &[]);
         let fields = TestFields::new(&[("x-evil", "\r\na\r\nx-admin: 1\0\n")]);
-        assert_eq!(written(&edits, &fields), "x-set: a  x-admin: 1\r\n");
+        let text = written("{request_header.x-evil}", &fields);
+        assert_eq!(text, "x: a  x-admin: 1\r\n");
     }
 }

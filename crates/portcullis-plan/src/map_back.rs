@@ -8,7 +8,6 @@ mod cookie;
 mod reference;
 
 use crate::facts::Fields;
-use crate::headers::Editing;
 use crate::{Facts, Scheme};
 
 /// Fields that are mapped, lower case.
@@ -33,18 +32,11 @@ impl MapBack {
             .any(|own| own.len() == name.len() && own.as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// Appends the fields of an answer that may have to be mapped, as complete `name: value\r\n` lines, mapped or not;
-    /// those that `edits` drop are left out.
-    pub fn write_fields(
-        &self,
-        received: &dyn Fields,
-        edits: Editing<'_>,
-        facts: &Facts<'_>,
-        out: &mut Vec<u8>,
-    ) {
+    /// Appends the fields of an answer that may have to be mapped, as complete `name: value\r\n` lines, mapped or not.
+    pub fn write_fields(&self, received: &dyn Fields, facts: &Facts<'_>, out: &mut Vec<u8>) {
         // Most answers have none of these fields, and nothing is rendered for them.
         let mut inner = None;
-        for name in FIELDS.iter().filter(|name| !edits.drops(name.as_bytes())) {
+        for name in &FIELDS {
             received.each(name, &mut |value| {
                 let inner = inner.get_or_insert_with(|| sent(facts));
                 let mapping = Mapping::new(self, facts, inner);

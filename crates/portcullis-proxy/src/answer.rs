@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use portcullis_http1::{Body, Known, Method, Piece, Version, write};
-use portcullis_plan::headers::Lines;
 use portcullis_plan::plan::{FixedResponse, Maintenance};
 use portcullis_plan::{
     Answer, Deadline, EndedBy, Facts, Outcome, Refusal, answer as pages, redirect,
@@ -353,20 +352,12 @@ impl Writer<'_> {
         out.len()
     }
 
-    /// Adds what the route's edits write. What we wrote ourselves is never taken away.
+    /// Makes the route's edits. The head is the first thing in `out`.
     fn edit(&self, story: &Story, out: &mut Vec<u8>) {
-        let edits = self.facts.route.map(|route| &route.response_headers);
-        let Some(edits) = edits.filter(|edits| !edits.is_empty()) else {
-            return;
-        };
-        let outcome = self.outcome(story);
-        let own = out.clone();
-        edits.begin(self.facts, Some(&outcome)).write(
-            &Lines(&own),
-            self.facts,
-            Some(&outcome),
-            out,
-        );
+        if let Some(route) = self.facts.route {
+            let outcome = self.outcome(story);
+            route.response_headers.apply(0, self.facts, &outcome, out);
+        }
     }
 
     fn head(&self, status: u16, story: &mut Story, out: &mut Vec<u8>) {

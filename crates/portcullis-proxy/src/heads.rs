@@ -1,6 +1,7 @@
 //! Writes the heads we send: requests to servers, responses to clients, with every edit applied on the way.
 //!
-//! What may not pass (hop-by-hop fields, forged forwarding fields) is left out while copying; there is no map in between.
+//! What may not pass (hop-by-hop fields, forged forwarding fields) is left out while copying; there is no map in between. Edits are made on
+//! the lines that were written, our own among them; only framing and connection come after, out of their reach.
 
 use portcullis_http1::{BodyFraming, Field, Known, KnownSet, Method, Version, write};
 use portcullis_plan::plan::{Conduct, Listener, MapBack, PathRewrite, ServerHeader};
@@ -41,6 +42,7 @@ pub(crate) fn request(
     options: &RequestOptions,
 ) {
     let listener = facts.listener;
+    let begin = out.len();
     out.extend_from_slice(facts.method);
     out.push(b' ');
     if part.rewritten.is_empty() {
@@ -59,10 +61,8 @@ pub(crate) fn request(
         .request_id
         .as_ref()
         .map(|rule| rule.header.as_bytes());
-    let edits = conduct.request_headers.begin(facts, None);
     write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
-        let name = field.name.of(&part.bytes);
-        id_name.is_some_and(|id| name.eq_ignore_ascii_case(id)) || edits.drops(name)
+        id_name.is_some_and(|id| field.name.of(&part.bytes).eq_ignore_ascii_case(id))
     });
     if listener.x_forwarded || listener.forwarded {
         forwarded::write_fields(facts, part.trusted, out);
@@ -79,7 +79,7 @@ pub(crate) fn request(
         out.extend_from_slice(via.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
-    edits.write(facts.fields, facts, Some(outcome), out);
+    conduct.request_headers.apply(begin, facts, outcome, out);
     framing(out, part, options);
     out.extend_from_slice(b"\r\n");
 }
@@ -172,6 +172,7 @@ pub(crate) fn response(
     date: &[u8],
 ) {
     let listener = facts.listener;
+    let begin = out.len();
     write::status_line_with(out, part.head.status(), part.head.reason().of(&part.bytes));
     let mut drops = write::HOP_BY_HOP_RESPONSE;
     if listener.server_header != ServerHeader::Keep {
@@ -181,30 +182,20 @@ pub(crate) fn response(
         drops = drops.with(Known::StrictTransportSecurity);
     }
     // Close-delimited or chunked bodies have no length; a stray one cannot be here, the parser refuses it.
-    match facts
-        .route
-        .filter(|route| !route.response_headers.is_empty() || route.extras.is_some())
-    {
-        Some(route) => {
-            let edits = route.response_headers.begin(facts, Some(outcome));
-            let map_back = route.map_back();
+    match facts.route.and_then(|route| route.map_back()) {
+        Some(rule) => {
             write::copy_fields(out, &part.bytes, part.head.fields(), drops, |field| {
-                let name = field.name.of(&part.bytes);
-                edits.drops(name) || map_back.is_some() && MapBack::takes(name)
+                MapBack::takes(field.name.of(&part.bytes))
             });
-            if let Some(rule) = map_back {
-                rule.write_fields(part, edits, facts, out);
-            }
-            own_fields(out, listener, facts, part.head.has(Known::Date), date);
-            echo_request_id(out, part, facts);
-            split::write_cookie(facts, out);
-            edits.write(part, facts, Some(outcome), out);
+            rule.write_fields(part, facts, out);
         }
-        None => {
-            write::copy_fields(out, &part.bytes, part.head.fields(), drops, |_| false);
-            own_fields(out, listener, facts, part.head.has(Known::Date), date);
-            echo_request_id(out, part, facts);
-        }
+        None => write::copy_fields(out, &part.bytes, part.head.fields(), drops, |_| false),
+    }
+    own_fields(out, listener, facts, part.head.has(Known::Date), date);
+    echo_request_id(out, part, facts);
+    if let Some(route) = facts.route {
+        split::write_cookie(facts, out);
+        route.response_headers.apply(begin, facts, outcome, out);
     }
     if options.trailers {
         trailer_announcement(out, &part.bytes, part.head.fields());

@@ -115,7 +115,8 @@ impl Value for PathChange {
 }
 
 section! {
-    /// Changes to headers: first `remove` and `replace`, then `set`, then `add` and `set_if_absent`.
+    /// Changes to the headers that would be sent without them, those that Portcullis writes itself among them: first `remove` and `replace`,
+    /// then `set`, then `add` and `set_if_absent`.
     pub struct HeaderEdits {
         /// Only for requests for which one of these conditions holds; all when absent.
         when: optional Conditions,
@@ -129,7 +130,7 @@ section! {
         add: default Vec<(Val<FieldName>, Val<Template>)> = {},
         /// Fields to have this value where there is none of that name.
         set_if_absent: default Vec<(Val<FieldName>, Val<Template>)> = {},
-        /// Received values to change: `{ regex = '...', to = '...' }`, for each value of the field as a whole.
+        /// Values to change: `{ regex = '...', to = '...' }`, for each value of the field as a whole.
         replace: default Vec<(Val<FieldName>, Val<Substitution>)> = {},
         /// Fields to take away.
         remove: default Vec<Val<FieldName>> = [],

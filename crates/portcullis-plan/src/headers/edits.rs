@@ -1,7 +1,8 @@
 //! Edits of message heads: groups of changes, each under conditions of its own, made one after the other.
 
+use std::ops::Range;
+
 use crate::Facts;
-use crate::facts::Fields;
 use crate::headers::{Template, write_field};
 use crate::outcome::Outcome;
 use crate::rewrite::Substitution;
@@ -12,8 +13,6 @@ use crate::split::any_holds;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeaderEdits {
     groups: Box<[EditGroup]>,
-    /// Bit `n`: some removed or replaced name has `n` bytes (63 or more share a bit). Most fields of a head are told apart by it alone.
-    lengths: u64,
 }
 
 /// Changes that are made together. Names are lower case.
@@ -23,7 +22,7 @@ pub struct EditGroup {
     pub when: EditCondition,
     /// Fields taken away.
     pub remove: Box<[Box<str>]>,
-    /// Fields whose received values are changed.
+    /// Fields whose values are changed, each at most once.
     pub replace: Box<[(Box<str>, Substitution)]>,
     /// Fields put in place of all of their name.
     pub set: Box<[(Box<str>, Template)]>,
@@ -87,21 +86,12 @@ impl HeaderEdits {
         }])
     }
 
-    /// Groups of changes in their order; at most 64, those beyond are not made.
+    /// Groups of changes in their order.
     #[must_use]
     pub fn of(groups: Vec<EditGroup>) -> Self {
-        let names = groups.iter().flat_map(EditGroup::dropped);
-        let lengths = names.fold(0, |bits, name| bits | length_bit(name.len()));
         Self {
             groups: groups.into(),
-            lengths,
         }
-    }
-
-    /// Whether nothing is ever changed.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
     }
 
     /// The groups in their order.
@@ -110,167 +100,99 @@ impl HeaderEdits {
         &self.groups
     }
 
-    /// The edits of one head: which groups there are for it is found out now. A response is told by its `outcome`.
-    #[must_use]
-    pub fn begin(&self, facts: &Facts<'_>, outcome: Option<&Outcome<'_>>) -> Editing<'_> {
-        let mut active = 0;
-        for (at, group) in self.groups.iter().take(64).enumerate() {
-            if group.when.holds(facts, outcome) {
-                active |= 1 << at;
+    /// Changes a head that lies in `out[begin..]` as `name: value\r\n` lines, names in any case; other lines are no fields.
+    ///
+    /// The head is whole but for fields of framing and connection, edits of which `check` refuses. So changes see what would be
+    /// sent without them: our own fields are there, received ones that do not pass are not. A
+    /// field whose value comes out empty is not written: `set` to a variable without a value removes the field.
+    pub fn apply(&self, begin: usize, facts: &Facts<'_>, outcome: &Outcome<'_>, out: &mut Vec<u8>) {
+        let outcome = Some(outcome);
+        let groups = self.groups.iter();
+        for group in groups.filter(|group| group.when.holds(facts, outcome)) {
+            group.change(begin, out);
+            for (name, value) in group.set.iter().chain(&group.add) {
+                write_field(name, value, facts, outcome, out);
             }
-        }
-        Editing {
-            edits: self,
-            active,
+            for (name, value) in &group.set_if_absent {
+                let is_own = |line| name_of(line).eq_ignore_ascii_case(name.as_bytes());
+                if !lines(out, begin).any(is_own) {
+                    write_field(name, value, facts, outcome, out);
+                }
+            }
         }
     }
 }
 
 impl EditGroup {
-    /// Names of received fields that are not copied.
-    fn dropped(&self) -> impl Iterator<Item = &str> {
-        let removed = self.remove.iter().map(|name| &**name);
-        let replaced = self.replace.iter().map(|(name, _)| &**name);
-        let set = self.set.iter().map(|(name, _)| &**name);
-        removed.chain(replaced).chain(set)
+    /// Takes fields out of `out[begin..]` and changes values there; what stays keeps its order.
+    fn change(&self, begin: usize, out: &mut Vec<u8>) {
+        let touches = |line| self.clears(name_of(line)) || self.substitution(line).is_some();
+        if !lines(out, begin).any(touches) {
+            return;
+        }
+        // Written anew behind itself, then moved to the front: no second buffer.
+        let end = out.len();
+        let mut at = begin;
+        while let Some(line) = out.get(at..end).and_then(first_line) {
+            let next = at + line.len();
+            self.copy_line(at..next, out);
+            at = next;
+        }
+        out.drain(begin..end);
     }
 
-    /// Whether every field of this name, received or written before, is gone after the group.
+    fn copy_line(&self, range: Range<usize>, out: &mut Vec<u8>) {
+        let line = out.get(range.clone()).unwrap_or_default();
+        let name = name_of(line);
+        if self.clears(name) {
+            return;
+        }
+        let mut changed = Vec::new();
+        let value = line.get(name.len() + 1..).unwrap_or_default().trim_ascii();
+        let substitution = self.substitution(line);
+        if !substitution.is_some_and(|substitution| substitution.write(value, &mut changed)) {
+            out.extend_from_within(range);
+            return;
+        }
+        let value = changed.trim_ascii();
+        if !value.is_empty() {
+            let name_end = range.start + name.len();
+            out.extend_from_within(range.start..name_end);
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    /// Whether every field of this name, in whatever case, is taken away.
     fn clears(&self, name: &[u8]) -> bool {
         let is = |own: &str| own.as_bytes().eq_ignore_ascii_case(name);
         self.remove.iter().any(|own| is(own)) || self.set.iter().any(|(own, _)| is(own))
     }
-}
 
-/// The edits of one head.
-#[derive(Clone, Copy)]
-pub struct Editing<'e> {
-    edits: &'e HeaderEdits,
-    /// Bit `n`: group `n` is made.
-    active: u64,
-}
-
-impl<'e> Editing<'e> {
-    fn groups(self) -> impl Iterator<Item = (usize, &'e EditGroup)> {
-        let groups = self.edits.groups.iter().take(64).enumerate();
-        groups.filter(move |(at, _)| self.active & (1 << at) != 0)
-    }
-
-    /// Whether a received field of this name, in whatever case, is not copied: it is removed, or written anew.
-    #[must_use]
-    pub fn drops(self, name: &[u8]) -> bool {
-        self.edits.lengths & length_bit(name.len()) != 0
-            && self.groups().any(|(_, group)| {
-                let mut dropped = group.dropped();
-                dropped.any(|own| own.as_bytes().eq_ignore_ascii_case(name))
-            })
-    }
-
-    /// Appends the fields that are written anew as complete `name: value\r\n` lines. `received` are the fields of the head that is
-    /// edited. A field whose value comes out empty is not written: `set` to a variable without a value removes the field.
-    pub fn write(
-        self,
-        received: &dyn Fields,
-        facts: &Facts<'_>,
-        outcome: Option<&Outcome<'_>>,
-        out: &mut Vec<u8>,
-    ) {
-        let begin = out.len();
-        for (at, group) in self.groups() {
-            for (name, _) in &group.replace {
-                self.write_replaced(at, name, received, out);
-            }
-            for (name, value) in group.set.iter().chain(&group.add) {
-                if !self.cleared_after(at, name) {
-                    write_field(name, value, facts, outcome, out);
-                }
-            }
-            for (name, value) in &group.set_if_absent {
-                if !self.cleared_after(at, name) && !self.has(at, name, received, out.get(begin..))
-                {
-                    write_field(name, value, facts, outcome, out);
-                }
-            }
-        }
-    }
-
-    fn cleared_after(self, at: usize, name: &str) -> bool {
-        self.groups()
-            .any(|(later, group)| later > at && group.clears(name.as_bytes()))
-    }
-
-    /// Whether the head has a field of this name once group `at` is made.
-    fn has(self, at: usize, name: &str, received: &dyn Fields, written: Option<&[u8]>) -> bool {
-        let cleared = self
-            .groups()
-            .any(|(earlier, group)| earlier <= at && group.clears(name.as_bytes()));
-        let is_own = |line: &[u8]| {
-            line.get(..name.len()) == Some(name.as_bytes()) && line.get(name.len()) == Some(&b':')
-        };
-        !cleared && received.first(name).is_some()
-            || written
-                .unwrap_or_default()
-                .split(|&byte| byte == b'\n')
-                .any(is_own)
-    }
-
-    /// Every received value of a field after all the changes to it; the first group that changes it writes it.
-    fn write_replaced(self, at: usize, name: &str, received: &dyn Fields, out: &mut Vec<u8>) {
-        let changes =
-            |group: &'e EditGroup| group.replace.iter().filter(move |(own, _)| **own == *name);
-        let first = self
-            .groups()
-            .find(|(_, group)| changes(group).next().is_some());
-        let cleared = self
-            .groups()
-            .any(|(_, group)| group.clears(name.as_bytes()));
-        if cleared || first.map(|(first, _)| first) != Some(at) {
-            return;
-        }
-        received.each(name, &mut |value| {
-            let mut value = value.to_vec();
-            for (_, change) in self.groups().flat_map(|(_, group)| changes(group)) {
-                let mut changed = Vec::new();
-                if change.write(&value, &mut changed) {
-                    value = changed;
-                }
-            }
-            let value = value.trim_ascii();
-            if !value.is_empty() {
-                out.extend_from_slice(name.as_bytes());
-                out.extend_from_slice(b": ");
-                out.extend_from_slice(value);
-                out.extend_from_slice(b"\r\n");
-            }
-        });
+    /// What changes the value of this line, if anything does.
+    fn substitution(&self, line: &[u8]) -> Option<&Substitution> {
+        let name = name_of(line);
+        let mut replace = self.replace.iter();
+        let found = replace.find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(name));
+        found.map(|(_, substitution)| substitution)
     }
 }
 
-/// The fields of a head that was written as `name: value\r\n` lines, names in lower case; other lines are no fields.
-pub struct Lines<'l>(pub &'l [u8]);
-
-impl Lines<'_> {
-    fn named(&self, name: &str) -> impl Iterator<Item = &[u8]> {
-        let lines = self.0.split(|&byte| byte == b'\n');
-        lines.filter_map(move |line| {
-            let rest = line.strip_prefix(name.as_bytes())?;
-            Some(rest.strip_prefix(b":")?.trim_ascii())
-        })
-    }
+/// The lines of `out[begin..]`, with their ends.
+fn lines(out: &[u8], begin: usize) -> impl Iterator<Item = &[u8]> {
+    let head = out.get(begin..).unwrap_or_default();
+    head.split_inclusive(|&byte| byte == b'\n')
 }
 
-impl Fields for Lines<'_> {
-    fn first(&self, name: &str) -> Option<&[u8]> {
-        self.named(name).next()
-    }
-
-    fn each(&self, name: &str, each: &mut dyn FnMut(&[u8])) {
-        self.named(name).for_each(each);
-    }
+fn first_line(head: &[u8]) -> Option<&[u8]> {
+    lines(head, 0).next()
 }
 
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
+/// What stands before the colon.
+fn name_of(line: &[u8]) -> &[u8] {
+    let mut parts = line.split(|&byte| byte == b':');
+    parts.next().unwrap_or_default()
 }
 
 #[cfg(test)]
