@@ -31,6 +31,8 @@ pub struct Forwarding {
     pub request_edits: Vec<String>,
     /// Edits of the response head.
     pub response_edits: Vec<String>,
+    /// `file:line` of the table that the edits are written in.
+    pub edits_place: Option<String>,
     /// The fields that the server sees, where the request was rehearsed.
     pub sent: Vec<(String, String)>,
     /// Bytes of body allowed.
@@ -48,6 +50,8 @@ pub struct Forwarding {
 pub struct ServerState {
     /// Its name.
     pub name: String,
+    /// Its `file:line`.
+    pub place: String,
     /// Its address.
     pub address: String,
     /// Its weight now.
@@ -70,13 +74,10 @@ impl Forwarding {
             rewrites: rewrites(conduct),
             request_edits: edits(&conduct.request_headers),
             response_edits: edits(&conduct.response_headers),
+            edits_place: conduct.key_place("rewrite").map(str::to_owned),
             sent: Vec::new(),
             body_limit: forward.body_limit,
-            limits: [facts.listener.rate_limit, conduct.rate_limit]
-                .into_iter()
-                .flatten()
-                .map(|id| limit(plan, id))
-                .collect(),
+            limits: limits(plan, facts, conduct),
             timeouts: timeouts(facts.listener, forward),
             servers: service.map_or(Vec::new(), |service| servers(plan, live, service)),
         }
@@ -159,6 +160,21 @@ fn rewrites(conduct: &Conduct) -> Vec<String> {
             .collect(),
         None => changes,
     }
+}
+
+/// The limits that the request counts against, with the places of the listener and the route that have them.
+fn limits(plan: &Plan, facts: &Facts<'_>, conduct: &Conduct) -> Vec<String> {
+    let route = facts.route.map_or("", |route| route.place());
+    let both = [
+        (facts.listener.rate_limit, &*facts.listener.place),
+        (conduct.rate_limit, route),
+    ];
+    let written = both
+        .into_iter()
+        .filter_map(|(id, place)| Some((id?, place)));
+    written
+        .map(|(id, place)| format!("{}  ({place})", limit(plan, id)))
+        .collect()
 }
 
 fn map_back(rule: &MapBack) -> String {
@@ -319,6 +335,7 @@ fn server(plan: &Plan, live: &Live, id: ServerId) -> Option<ServerState> {
     };
     Some(ServerState {
         name: server.name.to_string(),
+        place: server.place.to_string(),
         address: server.address_text.to_string(),
         weight: state.weight(),
         out: out.map(str::to_owned),

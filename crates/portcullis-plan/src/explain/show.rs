@@ -102,12 +102,14 @@ impl fmt::Display for Forwarding {
         self.rewrites
             .iter()
             .try_for_each(|change| writeln!(f, "  rewrite   {change}"))?;
+        let place = self.edits_place.as_ref();
+        let place = place.map_or(String::new(), |place| format!("  ({place})"));
         self.request_edits
             .iter()
-            .try_for_each(|edit| writeln!(f, "  request   {edit}"))?;
+            .try_for_each(|edit| writeln!(f, "  request   {edit}{place}"))?;
         self.response_edits
             .iter()
-            .try_for_each(|edit| writeln!(f, "  response  {edit}"))?;
+            .try_for_each(|edit| writeln!(f, "  response  {edit}{place}"))?;
         self.sent
             .iter()
             .try_for_each(|(name, value)| writeln!(f, "  sent      {name}: {value}"))?;
@@ -130,8 +132,8 @@ impl fmt::Display for Forwarding {
                 .map_or(String::new(), |why| format!("  out: {why}"));
             writeln!(
                 f,
-                "    {}  {}  weight {}{out}",
-                server.name, server.address, server.weight
+                "    {}  {}  weight {}  ({}){out}",
+                server.name, server.address, server.weight, server.place
             )?;
         }
         Ok(())
@@ -180,7 +182,7 @@ impl Forwarding {
             ((*key).to_owned(), value)
         });
         let servers = self.servers.iter().map(|server| {
-            json!({ "name": server.name, "address": server.address, "weight": server.weight, "out": server.out })
+            json!({ "name": server.name, "place": server.place, "address": server.address, "weight": server.weight, "out": server.out })
         });
         json!({
             "service": { "name": self.service, "place": self.service_place },
@@ -192,6 +194,7 @@ impl Forwarding {
             "sent": fields(&self.sent),
             "request_headers": self.request_edits,
             "response_headers": self.response_edits,
+            "edits_place": self.edits_place,
             "body_limit": self.body_limit,
             "limits": self.limits,
             "timeouts": timeouts.collect::<serde_json::Map<_, _>>(),

@@ -116,8 +116,10 @@ fn forwarding_shows_target_edits_limits_deadlines_and_servers() {
     assert_eq!(forwarding.request_edits, ["set x-env: prod"]);
     assert_eq!(
         forwarding.limits,
-        ["route api: 5 per 1s, 5 at once, by client address"]
+        ["route api: 5 per 1s, 5 at once, by client address  (test.toml:11)"]
     );
+    assert_eq!(forwarding.edits_place.as_deref(), Some("test.toml:17"));
+    assert_eq!(forwarding.servers[0].place, "test.toml:35");
     assert!(
         forwarding
             .timeouts
